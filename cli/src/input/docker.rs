@@ -1,0 +1,148 @@
+//! Lines as Docker's json-file driver writes them.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use statetrail_event::Time;
+
+use super::format::{Decoded, Malformed};
+use super::partial::{Partial, Piece};
+
+/// Unwraps Docker's JSON lines and joins those that Docker split, per stream.
+pub struct DockerDecoder {
+    stdout: Partial,
+    stderr: Partial,
+    bytes_max: usize,
+    /// The text of the line under way, if its escapes had to be resolved.
+    text: String,
+}
+
+impl DockerDecoder {
+    /// A decoder whose joined lines have at most `bytes_max` bytes.
+    pub fn new(bytes_max: usize) -> DockerDecoder {
+        DockerDecoder {
+            stdout: Partial::default(),
+            stderr: Partial::default(),
+            bytes_max,
+            text: String::new(),
+        }
+    }
+
+    /// Unwraps one line that starts at `offset`.
+    pub fn decode<'a>(&'a mut self, line: &'a [u8], offset: u64) -> Decoded<'a> {
+        let Some(docker) = parse_docker(line) else {
+            return Decoded::Malformed(Malformed::NotDocker);
+        };
+        let text: &str = match docker.log {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => {
+                self.text = text;
+                &self.text
+            }
+        };
+        let (text, last) = match text.strip_suffix('\n') {
+            Some(text) => (text.strip_suffix('\r').unwrap_or(text), true),
+            None => (text, false),
+        };
+        let piece = Piece { time: docker.time, bytes: text.as_bytes(), offset, last };
+        let stream = if docker.stderr { &mut self.stderr } else { &mut self.stdout };
+        stream.push(piece, self.bytes_max)
+    }
+
+    /// At the end of the file: one entry for each line whose last piece never came.
+    pub fn finish(&mut self) -> Vec<Malformed> {
+        [&mut self.stdout, &mut self.stderr].into_iter().filter_map(Partial::finish).collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Json<'a> {
+    #[serde(borrow)]
+    log: Cow<'a, str>,
+    #[serde(borrow)]
+    stream: Cow<'a, str>,
+    #[serde(borrow)]
+    time: Cow<'a, str>,
+}
+
+pub(super) struct Docker<'a> {
+    log: Cow<'a, str>,
+    stderr: bool,
+    time: Time,
+}
+
+pub(super) fn parse_docker(line: &[u8]) -> Option<Docker<'_>> {
+    let json: Json<'_> = serde_json::from_slice(line).ok()?;
+    let stderr = match &*json.stream {
+        "stdout" => false,
+        "stderr" => true,
+        _ => return None,
+    };
+    Some(Docker { log: json.log, stderr, time: Time::parse_rfc3339(&json.time).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(lines: &[&str]) -> Vec<String> {
+        let mut decoder = DockerDecoder::new(20);
+        let mut seen = Vec::new();
+        for (number, line) in lines.iter().enumerate() {
+            match decoder.decode(line.as_bytes(), number as u64) {
+                Decoded::Line { time, bytes, offset } => seen.push(format!(
+                    "{} {offset} {}",
+                    time.map(|time| time.to_string()).unwrap_or_default(),
+                    String::from_utf8_lossy(bytes)
+                )),
+                Decoded::Held => {}
+                Decoded::TooLong => seen.push("too long".to_owned()),
+                Decoded::Malformed(_) => seen.push("malformed".to_owned()),
+            }
+        }
+        seen.extend(decoder.finish().iter().map(|_| "cut".to_owned()));
+        seen
+    }
+
+    #[test]
+    fn whole_and_split_lines() {
+        let lines = [
+            r#"{"log":"plain\n","stream":"stdout","time":"2026-11-22T10:00:00.000000005Z"}"#,
+            r#"{"log":"a \"b\"\tc\r\n","stream":"stderr","attrs":{"x":"y"},"time":"2026-11-22T10:00:01Z"}"#,
+            r#"{"log":"split, ","stream":"stdout","time":"2026-11-22T10:00:02Z"}"#,
+            r#"{"log":"stderr\n","stream":"stderr","time":"2026-11-22T10:00:03Z"}"#,
+            r#"{"log":"joined\n","stream":"stdout","time":"2026-11-22T10:00:04Z"}"#,
+            r#"{"log":"split \"a\" ","stream":"stdout","time":"2026-11-22T10:00:05Z"}"#,
+            r#"{"log":"joined \"b\"\n","stream":"stdout","time":"2026-11-22T10:00:06Z"}"#,
+            r#"{"log":"\n","stream":"stdout","time":"2026-11-22T10:00:07Z"}"#,
+        ];
+        assert_eq!(
+            decode(&lines),
+            [
+                "2026-11-22T10:00:00.000000005Z 0 plain",
+                "2026-11-22T10:00:01Z 1 a \"b\"\tc",
+                "2026-11-22T10:00:03Z 3 stderr",
+                "2026-11-22T10:00:02Z 2 split, joined",
+                "2026-11-22T10:00:05Z 5 split \"a\" joined \"b\"",
+                "2026-11-22T10:00:07Z 7 ",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_docker_line() {
+        for line in [
+            "",
+            "{}",
+            "plain",
+            r#"{"log":"x\n","stream":"stdout"}"#,
+            r#"{"log":"x\n","stream":"other","time":"2026-11-22T10:00:02Z"}"#,
+            r#"{"log":"x\n","stream":"stdout","time":"today"}"#,
+            r#"{"log":"x\n","stream":"stdout","time":"2026-11-22T10:00:02Z"#,
+        ] {
+            assert_eq!(decode(&[line]), ["malformed"], "{line}");
+        }
+        let unfinished = r#"{"log":"x","stream":"stdout","time":"2026-11-22T10:00:02Z"}"#;
+        assert_eq!(decode(&[unfinished]), ["cut"]);
+    }
+}

@@ -1,0 +1,276 @@
+//! Lines out of a stream of bytes, in large blocks and without a copy per line.
+
+use std::io::{self, Read};
+
+use memchr::memchr;
+
+/// Longest line that is read, in bytes. Longer ones are reported as [`RawLine::TooLong`].
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// What stands between two line feeds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RawLine<'a> {
+    /// A line, without its line feed and the carriage return before it.
+    Line {
+        /// The bytes of the line.
+        bytes: &'a [u8],
+        /// Where the line starts, in bytes from the start of the text.
+        offset: u64,
+    },
+    /// A line over the limit, which was skipped.
+    TooLong,
+}
+
+/// Reads a source block by block and hands out its lines.
+pub struct LineReader<R> {
+    source: R,
+    /// The valid bytes are `block[start..end]`; none of the first `searched` of them is a line
+    /// feed.
+    block: Vec<u8>,
+    start: usize,
+    end: usize,
+    searched: usize,
+    /// Where `block[start]` stands in the text.
+    offset: u64,
+    line_bytes_max: usize,
+    inside_long_line: bool,
+    ended: bool,
+    /// What ended the text early; handed out once the whole lines before it are.
+    error: Option<io::Error>,
+}
+
+impl<R: Read> LineReader<R> {
+    /// A reader with the usual limit on lines.
+    pub fn new(source: R) -> LineReader<R> {
+        LineReader::with_limit(source, LINE_BYTES_MAX)
+    }
+
+    /// A reader that skips lines of more than `line_bytes_max` bytes.
+    pub fn with_limit(source: R, line_bytes_max: usize) -> LineReader<R> {
+        LineReader {
+            source,
+            block: vec![0; BLOCK_BYTES],
+            start: 0,
+            end: 0,
+            searched: 0,
+            offset: 0,
+            line_bytes_max,
+            inside_long_line: false,
+            ended: false,
+            error: None,
+        }
+    }
+
+    /// The first bytes that are not handed out yet: at least a line, unless the text ends or
+    /// the line fills a block.
+    pub fn sample(&mut self) -> &[u8] {
+        while !self.ended
+            && self.end - self.start < BLOCK_BYTES
+            && memchr(b'\n', &self.block[self.start..self.end]).is_none()
+        {
+            self.fill();
+        }
+        &self.block[self.start..self.end]
+    }
+
+    /// Bytes of the text that were handed out or skipped so far.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// After an error: bytes of the line that it cut off.
+    pub fn cut_off_bytes(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// The next line, or `None` at the end of the text.
+    ///
+    /// # Errors
+    /// When the source failed, once every whole line before the failure is handed out.
+    pub fn next_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
+        loop {
+            let unsearched = self.start + self.searched;
+            if let Some(found) = memchr(b'\n', &self.block[unsearched..self.end]) {
+                return Ok(Some(self.take_line(self.searched + found, 1)));
+            }
+            self.searched = self.end - self.start;
+            if self.searched > self.line_bytes_max {
+                self.inside_long_line = true;
+                self.advance(self.searched);
+            }
+            if self.ended {
+                return self.take_last_line();
+            }
+            self.fill();
+        }
+    }
+
+    fn take_last_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        if self.searched == 0 && !self.inside_long_line {
+            return Ok(None);
+        }
+        Ok(Some(self.take_line(self.searched, 0)))
+    }
+
+    fn take_line(&mut self, length: usize, feed: usize) -> RawLine<'_> {
+        let (start, offset) = (self.start, self.offset);
+        self.advance(length + feed);
+        if std::mem::take(&mut self.inside_long_line) || length > self.line_bytes_max {
+            return RawLine::TooLong;
+        }
+        let line = &self.block[start..start + length];
+        let bytes = match line.strip_suffix(b"\r") {
+            Some(stripped) if feed == 1 => stripped,
+            _ => line,
+        };
+        RawLine::Line { bytes, offset }
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.offset += bytes as u64;
+        self.searched = 0;
+    }
+
+    /// Reads more behind `block[end]`, or notes that there is no more.
+    fn fill(&mut self) {
+        self.block.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.end == self.block.len() {
+            self.block.resize(self.end + BLOCK_BYTES, 0);
+        }
+        loop {
+            match self.source.read(&mut self.block[self.end..]) {
+                Ok(bytes) => {
+                    self.end += bytes;
+                    self.ended = bytes == 0;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    self.error = Some(error);
+                    self.ended = true;
+                }
+            }
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives out `text` in pieces of the given sizes, then an error if there is one.
+    struct Pieces<'a> {
+        text: &'a [u8],
+        sizes: std::iter::Cycle<std::slice::Iter<'a, usize>>,
+        fails: bool,
+    }
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            if self.text.is_empty() && self.fails {
+                return Err(io::Error::other("cut"));
+            }
+            let size = *self.sizes.next().unwrap_or(&1);
+            let bytes = size.min(out.len()).min(self.text.len());
+            out[..bytes].copy_from_slice(&self.text[..bytes]);
+            self.text = &self.text[bytes..];
+            Ok(bytes)
+        }
+    }
+
+    #[derive(Debug, PartialEq)]
+    enum Seen {
+        Line(Vec<u8>, u64),
+        TooLong,
+        Error,
+    }
+
+    fn lines_of(text: &[u8], sizes: &[usize], limit: usize, fails: bool) -> Vec<Seen> {
+        let pieces = Pieces { text, sizes: sizes.iter().cycle(), fails };
+        let mut reader = LineReader::with_limit(pieces, limit);
+        let mut seen = Vec::new();
+        loop {
+            seen.push(match reader.next_line() {
+                Ok(None) => return seen,
+                Ok(Some(RawLine::TooLong)) => Seen::TooLong,
+                Ok(Some(RawLine::Line { bytes, offset })) => Seen::Line(bytes.to_vec(), offset),
+                Err(_) => {
+                    seen.push(Seen::Error);
+                    return seen;
+                }
+            });
+        }
+    }
+
+    /// The same by the simplest means: split the whole text at line feeds.
+    fn expected(text: &[u8], limit: usize, fails: bool) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        let mut offset = 0;
+        let mut parts: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        let last = parts.pop().unwrap_or_default();
+        let lengths = parts.len();
+        if !fails && !last.is_empty() {
+            parts.push(last);
+        }
+        for (number, part) in parts.into_iter().enumerate() {
+            let stripped =
+                if number < lengths { part.strip_suffix(b"\r").unwrap_or(part) } else { part };
+            seen.push(if part.len() > limit {
+                Seen::TooLong
+            } else {
+                Seen::Line(stripped.to_vec(), offset)
+            });
+            offset += part.len() as u64 + 1;
+        }
+        if fails {
+            seen.push(Seen::Error);
+        }
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_how_the_bytes_arrive(
+            text in proptest::collection::vec(
+                prop_oneof![4 => Just(b'a'), 1 => Just(b'\n'), 1 => Just(b'\r')], 0..200),
+            sizes in proptest::collection::vec(1usize..20, 1..5),
+            limit in 1usize..30,
+            fails in any::<bool>(),
+        ) {
+            prop_assert_eq!(lines_of(&text, &sizes, limit, fails), expected(&text, limit, fails));
+        }
+    }
+
+    #[test]
+    fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
+        for (extra, too_long) in [(0, false), (1, true)] {
+            let mut text = vec![b'x'; LINE_BYTES_MAX + extra];
+            text.extend_from_slice(b"\nafter\n");
+            let mut reader = LineReader::new(text.as_slice());
+            let first = reader.next_line().unwrap().unwrap();
+            assert_eq!(first == RawLine::TooLong, too_long);
+            let offset = (LINE_BYTES_MAX + extra + 1) as u64;
+            let second = reader.next_line().unwrap().unwrap();
+            assert_eq!(second, RawLine::Line { bytes: b"after", offset });
+            assert!(reader.next_line().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_sample_is_not_consumed() {
+        let mut reader = LineReader::new(b"one\ntwo\n".as_slice());
+        assert_eq!(reader.sample(), b"one\ntwo\n");
+        let first = reader.next_line().unwrap().unwrap();
+        assert_eq!(first, RawLine::Line { bytes: b"one", offset: 0 });
+    }
+}

@@ -1,0 +1,295 @@
+//! The time of a plain line.
+//!
+//! Which form a file's times have is found from its first lines and then kept, so the time of a
+//! line depends on the line alone. A line without a time belongs to the one before it and has
+//! its time.
+
+mod fields;
+mod forms;
+mod stamp;
+
+use std::str::FromStr;
+
+use jiff::tz::TimeZone;
+use statetrail_event::Time;
+
+pub use forms::TimeForm;
+pub use stamp::StampReader;
+
+/// Lines that are looked at to find the form of a file's times.
+const SAMPLE_LINES: usize = 200;
+
+/// A `--time-format` that is neither a known name nor a pattern.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no time format; give one of {names}, or a pattern such as \"%d.%m.%Y %H:%M:%S\"", names = TimeForm::names())]
+pub struct TimeFormatError(String);
+
+/// What `--time-format` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// A known form.
+    Form(TimeForm),
+    /// A pattern as `strftime` has it.
+    Pattern(String),
+}
+
+impl FromStr for TimeFormat {
+    type Err = TimeFormatError;
+
+    fn from_str(text: &str) -> Result<TimeFormat, TimeFormatError> {
+        if let Some(form) = TimeForm::named(text) {
+            return Ok(TimeFormat::Form(form));
+        }
+        if !stamp::is_pattern(text) {
+            return Err(TimeFormatError(text.to_owned()));
+        }
+        Ok(TimeFormat::Pattern(text.to_owned()))
+    }
+}
+
+/// Reads the times of one file's lines.
+pub struct LogTimes {
+    format: Option<TimeFormat>,
+    stamps: StampReader,
+    last: Option<Time>,
+    position: u64,
+}
+
+impl LogTimes {
+    /// Times in the given format, or in the one that the lines turn out to have. Local times are
+    /// times of `zone`; those without a year are in the last year that does not make them later
+    /// than `written`, the time at which the file was written.
+    pub fn new(format: Option<TimeFormat>, zone: TimeZone, written: Time) -> LogTimes {
+        LogTimes { format, stamps: StampReader::new(zone, written), last: None, position: 0 }
+    }
+
+    /// Finds the form that most of the first lines have, unless the format was given. Without
+    /// one, every line is looked at until one has a time.
+    pub fn learn(&mut self, sample: &[u8]) {
+        if self.format.is_some() {
+            return;
+        }
+        let mut counts: Vec<(TimeForm, usize)> = Vec::new();
+        for line in sample.split(|byte| *byte == b'\n').take(SAMPLE_LINES) {
+            let Some(form) = self.form_of(line) else { continue };
+            match counts.iter_mut().find(|(known, _)| *known == form) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((form, 1)),
+            }
+        }
+        // The first of the most frequent ones; max_by_key would give the last.
+        let most = counts.iter().map(|(_, count)| *count).max();
+        let form = counts.iter().find(|(_, count)| Some(*count) == most);
+        self.format = form.map(|(form, _)| TimeFormat::Form(*form));
+    }
+
+    /// The time of a line and its position among consecutive lines with the same time. `None`
+    /// when neither this line nor any before it has a time.
+    pub fn next(&mut self, line: &[u8]) -> Option<(Time, u64)> {
+        let time = self.time_of(line).or(self.last)?;
+        self.position = if self.last == Some(time) { self.position + 1 } else { 0 };
+        self.last = Some(time);
+        Some((time, self.position))
+    }
+
+    fn time_of(&mut self, line: &[u8]) -> Option<Time> {
+        match &self.format {
+            None => {
+                let form = self.form_of(line)?;
+                self.format = Some(TimeFormat::Form(form));
+                self.stamps.read(form.find(line)?)
+            }
+            Some(TimeFormat::Form(form)) => self.stamps.read(form.find(line)?),
+            Some(TimeFormat::Pattern(pattern)) => self.stamps.read_pattern(pattern, line),
+        }
+    }
+
+    /// The first form in which the line has a time that exists.
+    fn form_of(&mut self, line: &[u8]) -> Option<TimeForm> {
+        TimeForm::ALL
+            .into_iter()
+            .find(|form| form.find(line).is_some_and(|stamp| self.stamps.read(stamp).is_some()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(lines: &[&str], format: Option<&str>, zone: &str) -> Vec<String> {
+        let zone = TimeZone::get(zone).unwrap();
+        let written = Time::parse_rfc3339("2026-11-23T12:00:00Z").unwrap();
+        let format = format.map(|format| format.parse().unwrap());
+        let mut times = LogTimes::new(format, zone, written);
+        times.learn(lines.join("\n").as_bytes());
+        let seen = lines.iter().map(|line| match times.next(line.as_bytes()) {
+            Some((time, position)) => format!("{time} {position}"),
+            None => "none".to_owned(),
+        });
+        seen.collect()
+    }
+
+    #[test]
+    fn one_time_of_each_form() {
+        for (line, expected) in [
+            ("2026-11-22T14:03:07Z x", "2026-11-22T14:03:07Z"),
+            ("2026-11-22T14:03:07.123456789+02:00 x", "2026-11-22T12:03:07.123456789Z"),
+            ("2026-11-22T14:03:07,5+0200 x", "2026-11-22T12:03:07.500Z"),
+            ("2026-11-22 14:03:07 x", "2026-11-22T13:03:07Z"),
+            ("2026-11-22 14:03:07,123 x", "2026-11-22T13:03:07.123Z"),
+            ("2026-11-22 14:03:07.123 -0730 x", "2026-11-22T21:33:07.123Z"),
+            ("2026-11-22 14:03:07 UTC x", "2026-11-22T14:03:07Z"),
+            ("2026-11-22 14:03:07 -1234x", "2026-11-22T13:03:07Z"),
+            ("2026/11/22 14:03:07 [error] 1#1: x", "2026-11-22T13:03:07Z"),
+            ("[2026-11-22T14:03:07Z INFO x] y", "2026-11-22T14:03:07Z"),
+            (
+                "api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008 1 INFO",
+                "2017-05-15T22:00:00.008Z",
+            ),
+            ("2026-07-22 14:03:07 summer", "2026-07-22T12:03:07Z"),
+            ("Nov 22 14:03:07 host sshd[1]: x", "2026-11-22T13:03:07Z"),
+            ("Nov  2 14:03:07 host sshd[1]: x", "2026-11-02T13:03:07Z"),
+            ("<34>Nov 22 14:03:07 host su: x", "2026-11-22T13:03:07Z"),
+            ("Dec 31 23:59:59 host x", "2025-12-31T22:59:59Z"),
+            ("Nov 24 14:03:07 a little later than the file", "2025-11-24T13:03:07Z"),
+            ("Nov 24 12:30:00 a clock that is ahead", "2026-11-24T11:30:00Z"),
+            ("Feb 29 12:00:00 the last leap year", "2024-02-29T11:00:00Z"),
+            (
+                "10.0.0.1 - - [22/Nov/2026:14:03:07 +0000] \"GET / HTTP/1.1\" 200",
+                "2026-11-22T14:03:07Z",
+            ),
+            ("10.0.0.1 - - [22/Nov/2026:14:03:07 -0130] x", "2026-11-22T15:33:07Z"),
+            ("I1122 14:03:07.123456 1 main.go:1] x", "2026-11-22T13:03:07.123456Z"),
+            ("1795356187 x", "2026-11-22T14:03:07Z"),
+            ("1795356187.25 x", "2026-11-22T14:03:07.250Z"),
+            ("1795356187123 x", "2026-11-22T14:03:07.123Z"),
+            ("[1795356187123] x", "2026-11-22T14:03:07.123Z"),
+            (r#"{"level":"info","ts":1795356187.123,"msg":"x"}"#, "2026-11-22T14:03:07.123Z"),
+            (r#"{"level":"info","time":1795356187123,"msg":"x"}"#, "2026-11-22T14:03:07.123Z"),
+            (r#"{"@timestamp" : "2026-11-22T14:03:07Z"}"#, "2026-11-22T14:03:07Z"),
+            (
+                r#"{"a":{"time":1},"b":["ts",{}],"c":"\"time\":2","timestamp":"2026-11-22 14:03:07"}"#,
+                "2026-11-22T13:03:07Z",
+            ),
+            (r#"level=info ts=2026-11-22T14:03:07Z msg="x""#, "2026-11-22T14:03:07Z"),
+            (r#"time="2026-11-22 14:03:07" level=info"#, "2026-11-22T13:03:07Z"),
+            (r#"msg="it was 2020-01-01 00:00:00" ts=1795356187.5"#, "2026-11-22T14:03:07.500Z"),
+            ("2026-11-22T23:59:60Z a leap second", "2026-11-23T00:00:00Z"),
+            ("no time", "none"),
+            ("", "none"),
+            ("2026-13-22 14:03:07 no such month", "none"),
+            ("Nov 31 14:03:07 no such day", "none"),
+            ("I1322 14:03:07.1 x", "none"),
+            ("12345 x", "none"),
+            ("{\"time\":", "none"),
+            ("{\"time\":\"\\", "none"),
+        ] {
+            let seen = times(&[line], None, "Europe/Berlin");
+            assert_eq!(seen[0].strip_suffix(" 0").unwrap_or(&seen[0]), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_a_time_has_that_of_the_line_before() {
+        assert_eq!(
+            times(
+                &[
+                    "a banner",
+                    "2026-11-22 14:03:07 one",
+                    "  continued",
+                    "2026-11-22 14:03:07 two",
+                    "2026-11-22 14:03:08 three",
+                    "2026-11-22 14:03:07 an older one",
+                ],
+                None,
+                "UTC"
+            ),
+            [
+                "none",
+                "2026-11-22T14:03:07Z 0",
+                "2026-11-22T14:03:07Z 1",
+                "2026-11-22T14:03:07Z 2",
+                "2026-11-22T14:03:08Z 0",
+                "2026-11-22T14:03:07Z 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_form_of_most_lines_is_the_form_of_all() {
+        let seen = times(
+            &[
+                "1795356187 a line that begins with a number",
+                "2026-11-22 14:03:07 one",
+                "1795356199 continued",
+                "2026-11-22 14:03:08 two",
+                "Nov 22 14:03:09 continued",
+                "2026-11-22 14:03:10 three",
+            ],
+            None,
+            "UTC",
+        );
+        assert_eq!(
+            seen,
+            [
+                "none",
+                "2026-11-22T14:03:07Z 0",
+                "2026-11-22T14:03:07Z 1",
+                "2026-11-22T14:03:08Z 0",
+                "2026-11-22T14:03:08Z 1",
+                "2026-11-22T14:03:10Z 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_format_may_be_given() {
+        for (format, line, expected) in [
+            ("%d.%m.%Y %H:%M:%S", "22.11.2026 14:03:07 x", "2026-11-22T13:03:07Z 0"),
+            ("%d.%m.%Y %H:%M:%S%.f", "x [22.11.2026 14:03:07.25] y", "2026-11-22T13:03:07.250Z 0"),
+            ("%d.%m.%Y %H:%M:%S %z", "22.11.2026 14:03:07 +0500", "2026-11-22T09:03:07Z 0"),
+            ("%s", "1795356187 x", "2026-11-22T14:03:07Z 0"),
+            ("%d.%m.%Y %H:%M:%S", "2026-11-22 14:03:07 x", "none"),
+            ("epoch", "1795356187 2020-01-01 00:00:00", "2026-11-22T14:03:07Z 0"),
+            ("datetime", "1795356187 2020-01-01 00:00:00", "2019-12-31T23:00:00Z 0"),
+            ("syslog", "1795356187 x", "none"),
+        ] {
+            assert_eq!(
+                times(&[line], Some(format), "Europe/Berlin"),
+                [expected],
+                "{format} {line}"
+            );
+        }
+        for wrong in ["", "iso", "%Q!", "%H:%M"] {
+            assert!(wrong.parse::<TimeFormat>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_hour_that_the_clock_skips_or_repeats() {
+        for (line, expected) in [
+            ("2026-03-29 02:30:00 skipped", "2026-03-29T01:30:00Z 0"),
+            ("2026-10-25 02:30:00 the first of two", "2026-10-25T00:30:00Z 0"),
+        ] {
+            assert_eq!(times(&[line], None, "Europe/Berlin"), [expected], "{line}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80)) {
+            let mut times = LogTimes::new(None, TimeZone::UTC, Time::from_nanos(0));
+            times.next(&line);
+            for form in TimeForm::ALL {
+                form.find(&line);
+            }
+        }
+
+        #[test]
+        fn a_time_that_was_written_is_read_again(nanos in 946_684_800_000_000_000i64..4_102_444_800_000_000_000) {
+            let time = Time::from_nanos(nanos);
+            let mut times = LogTimes::new(None, TimeZone::UTC, Time::from_nanos(0));
+            proptest::prop_assert_eq!(times.next(format!("x {time} y").as_bytes()), Some((time, 0)));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The binary `statetrail`.
+
+fn main() {}
