@@ -53,18 +53,26 @@ pub enum EntityNameError {
 }
 
 impl EntityName {
-    /// Joins the three parts.
+    /// Tells whether the three parts make a name.
     ///
     /// # Errors
     /// When a part is empty, too long or holds a character that it may not.
+    pub fn check(namespace: &str, entity_type: &str, id: &str) -> Result<(), EntityNameError> {
+        check_part("namespace", namespace, MAX_NAMESPACE_BYTES, true)?;
+        check_part("type", entity_type, MAX_TYPE_BYTES, true)?;
+        check_part("id", id, MAX_ID_BYTES, false)
+    }
+
+    /// Joins the three parts.
+    ///
+    /// # Errors
+    /// As [`EntityName::check`].
     pub fn new(
         namespace: &str,
         entity_type: &str,
         id: &str,
     ) -> Result<EntityName, EntityNameError> {
-        check_part("namespace", namespace, MAX_NAMESPACE_BYTES, true)?;
-        check_part("type", entity_type, MAX_TYPE_BYTES, true)?;
-        check_part("id", id, MAX_ID_BYTES, false)?;
+        EntityName::check(namespace, entity_type, id)?;
         let mut full = String::with_capacity(namespace.len() + entity_type.len() + id.len() + 2);
         full.push_str(namespace);
         full.push('/');

@@ -1,0 +1,145 @@
+//! The check of rule files beyond their form: every rule has samples, and every sample gives
+//! what it says.
+
+use statetrail_event::{Change, Event, Time, cloudevents};
+
+use crate::diagnostic::{Diagnostic, Report};
+use crate::extract::{Extractor, Line};
+use crate::file::{ExpectedEvent, Rule, Sample};
+use crate::origin::Origin;
+use crate::set::{RuleSet, RuleText, ScopeId};
+
+/// Checks rule files one by one: their form, and every sample against all rules of its file.
+pub fn check(texts: &[RuleText]) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    for text in texts {
+        let (mut rules, faults) = RuleSet::parse(std::slice::from_ref(text));
+        let mut report = Report::new(&text.name, &text.text);
+        report.diagnostics = faults;
+        check_samples(&mut rules, &mut report);
+        report.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        diagnostics.append(&mut report.diagnostics);
+    }
+    diagnostics
+}
+
+fn check_samples(rules: &mut RuleSet, report: &mut Report<'_>) {
+    let Some(file) = rules.files().first() else { return };
+    // A glob stands for names; with its stars taken out it is one of them.
+    let plain = |text: &str| text.replace(['*', '?'], "");
+    let namespace = file.namespaces.first().map_or_else(String::new, |glob| plain(glob.text()));
+    let container = file.containers.first().map_or_else(String::new, |glob| plain(glob.text()));
+    let Some(scope) = rules.scope(&namespace, &container) else { return };
+    let namespace = if namespace.is_empty() { "namespace".to_owned() } else { namespace };
+    let Some(file) = rules.files().first() else { return };
+    let origin = Origin::plain(Some(&namespace), None, None);
+    let mut extractor = Extractor::new();
+    for rule in &file.rules {
+        warn_of_slow_rule(rule, report);
+        if rule.samples.is_empty() {
+            report
+                .error(rule.place, format!("rule `{}` has no samples", short_name(rule)))
+                .expected("expected at least one line and the events that it gives");
+        }
+        for sample in &rule.samples {
+            let events = run(&mut extractor, rules, scope, &origin, sample);
+            if events != sample.events {
+                report_difference(rule, sample, &events, &mut extractor, rules, report);
+            }
+            extractor.reset_counts();
+        }
+    }
+}
+
+fn short_name(rule: &Rule) -> &str {
+    rule.full_name.split_once('/').map_or(&*rule.full_name, |(_, name)| name)
+}
+
+fn warn_of_slow_rule(rule: &Rule, report: &mut Report<'_>) {
+    let longest = rule.literals.iter().map(|literal| literal.len()).max();
+    if longest.unwrap_or(0) < 3 {
+        report
+            .warning(
+                rule.place,
+                format!("rule `{}` is tried on almost every line", short_name(rule)),
+            )
+            .expected(
+                "a text of three or more characters that its lines have in common avoids that",
+            );
+    }
+}
+
+/// The events that a sample's line really gives.
+fn run(
+    extractor: &mut Extractor,
+    rules: &RuleSet,
+    scope: ScopeId,
+    origin: &Origin,
+    sample: &Sample,
+) -> Vec<ExpectedEvent> {
+    let line = Line {
+        bytes: sample.line.as_bytes(),
+        time: Time::from_nanos(0),
+        position: 0,
+        offset: None,
+    };
+    let mut events = Vec::new();
+    extractor.events(rules, scope, origin, &line, &mut events);
+    events.into_iter().map(expected_of).collect()
+}
+
+fn expected_of(event: Event) -> ExpectedEvent {
+    let mut changes = event.changes;
+    changes.sort_by(|a, b| a.field.cmp(&b.field));
+    ExpectedEvent { entity: event.entity.subject().to_owned(), event: event.name, changes }
+}
+
+fn report_difference(
+    rule: &Rule,
+    sample: &Sample,
+    events: &[ExpectedEvent],
+    extractor: &mut Extractor,
+    rules: &RuleSet,
+    report: &mut Report<'_>,
+) {
+    let name = short_name(rule);
+    let diagnostic =
+        report.error(sample.place, format!("a sample of rule `{name}` gives something else"));
+    for (index, event) in sample.events.iter().enumerate() {
+        let same = events.get(index) == Some(event);
+        let mark = if same { "     " } else { "want " };
+        diagnostic.help(format!("{mark} {}", show(event)));
+        if let Some(got) = events.get(index).filter(|_| !same) {
+            diagnostic.help(format!("got   {}", show(got)));
+        }
+    }
+    for event in events.iter().skip(sample.events.len()) {
+        diagnostic.help(format!("got   {}", show(event)));
+    }
+    if events.is_empty() {
+        diagnostic.help("got   no event");
+    }
+    let by: Vec<&str> = extractor
+        .counts()
+        .iter()
+        .zip(rules.rule_names())
+        .filter(|(count, _)| count.matched > 0)
+        .map(|(_, name)| name)
+        .collect();
+    diagnostic.help(match by.as_slice() {
+        [] => "no rule matched the line".to_owned(),
+        names => format!("matched by {}", names.join(", ")),
+    });
+}
+
+/// An event on one line: `order/o-1 paid {"set":{...}}`.
+fn show(event: &ExpectedEvent) -> String {
+    let mut json = vec![b'{'];
+    cloudevents::write_changes(&mut json, &mut |writer| {
+        for Change { field, value } in &event.changes {
+            writer(field, value.as_ref().map(|value| value.as_ref()));
+        }
+    });
+    json.push(b'}');
+    format!("{} {} {}", event.entity, event.event, String::from_utf8_lossy(&json))
+}

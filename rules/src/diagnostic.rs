@@ -1,0 +1,154 @@
+//! What is wrong with a rule file, and where: file, line, column, a caret, what was expected.
+
+use std::fmt;
+
+/// A fault in a rule file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether the file can be used in spite of it.
+    pub severity: Severity,
+    /// The file's name, as it was given.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// How many characters the caret underlines, at least 1.
+    pub width: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right, shown beside the caret.
+    pub expected: Option<String>,
+    /// Further lines below: the nearest valid word, or two results side by side.
+    pub help: Vec<String>,
+    /// The text of the line.
+    pub text: String,
+}
+
+/// How grave a [`Diagnostic`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The file is not used.
+    Error,
+    /// The file is used, but its author should know.
+    Warning,
+}
+
+/// A place in a file's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    /// From 1.
+    pub(crate) line: usize,
+    /// In characters, from 1.
+    pub(crate) column: usize,
+    /// In characters.
+    pub(crate) width: usize,
+}
+
+/// Collects the faults of one file.
+pub(crate) struct Report<'a> {
+    file: &'a str,
+    text: &'a str,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(file: &'a str, text: &'a str) -> Report<'a> {
+        Report { file, text, diagnostics: Vec::new() }
+    }
+
+    /// Adds an error; the returned entry can be given what was expected and further help.
+    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+        self.add(Severity::Error, place, message.into())
+    }
+
+    pub(crate) fn warning(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+        self.add(Severity::Warning, place, message.into())
+    }
+
+    fn add(&mut self, severity: Severity, place: Place, message: String) -> &mut Diagnostic {
+        let line = place.line.max(1);
+        let text = self.text.lines().nth(line - 1).unwrap_or_default().to_owned();
+        let index = self.diagnostics.len();
+        self.diagnostics.push(Diagnostic {
+            severity,
+            file: self.file.to_owned(),
+            line,
+            column: place.column.max(1),
+            width: place.width.max(1),
+            message,
+            expected: None,
+            help: Vec::new(),
+            text,
+        });
+        &mut self.diagnostics[index]
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+impl Diagnostic {
+    pub(crate) fn expected(&mut self, expected: impl Into<String>) -> &mut Diagnostic {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Diagnostic {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Names the valid word that is nearest to what was written, if one is near.
+    pub(crate) fn nearest(&mut self, written: &str, valid: &[&str]) -> &mut Diagnostic {
+        if let Some(word) = nearest(written, valid) {
+            self.help(format!("did you mean `{word}`?"));
+        }
+        self
+    }
+}
+
+/// The valid word within a third of the written word's length in edits.
+fn nearest<'v>(written: &str, valid: &[&'v str]) -> Option<&'v str> {
+    let limit = (written.chars().count() / 3).max(1);
+    let distance = |word: &&str| strsim::osa_distance(written, word);
+    valid.iter().copied().filter(|word| distance(word) <= limit).min_by_key(distance)
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
+}
+
+/// The whole message over several lines, without a newline at its end.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.line.to_string();
+        let gutter = " ".repeat(number.len());
+        writeln!(formatter, "{}: {}", self.severity, self.message)?;
+        writeln!(formatter, "{gutter}--> {}:{}:{}", self.file, self.line, self.column)?;
+        writeln!(formatter, "{gutter} |")?;
+        writeln!(formatter, "{number} | {}", self.text.trim_end())?;
+        // Tabs are kept, so that the caret stands below its character whatever a tab's width.
+        let before: String = self
+            .text
+            .chars()
+            .take(self.column - 1)
+            .map(|character| if character == '\t' { '\t' } else { ' ' })
+            .collect();
+        let visible = self.text.trim_end().chars().count().saturating_sub(self.column - 1).max(1);
+        write!(formatter, "{gutter} | {before}{}", "^".repeat(self.width.min(visible)))?;
+        if let Some(expected) = &self.expected {
+            write!(formatter, " {expected}")?;
+        }
+        for help in &self.help {
+            write!(formatter, "\n{gutter} = {help}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,281 @@
+//! One line to its events.
+
+mod captures;
+mod emission;
+
+use statetrail_event::{Event, Time};
+
+use crate::fields::Fields;
+use crate::file::{FieldMatch, FieldPattern, Match, Rule};
+use crate::json::{self, Walk};
+use crate::logfmt;
+use crate::matcher::Scratch;
+use crate::origin::Origin;
+use crate::prefilter::Candidates;
+use crate::redact::{RedactScratch, redact};
+use crate::set::{RuleSet, ScopeId};
+
+pub(crate) use captures::Captures;
+use captures::Slots;
+use emission::{Emission, EmissionScratch};
+
+/// A line of a log.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// The line; newlines at its end do not count.
+    pub bytes: &'a [u8],
+    /// When it was written.
+    pub time: Time,
+    /// What orders lines of one source that share their time; see [`statetrail_event::seq_of`].
+    pub position: u64,
+    /// Byte offset of the line's start in its file.
+    pub offset: Option<u64>,
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// How many rules matched.
+    pub matched: u32,
+    /// How many events it gave.
+    pub events: u32,
+    /// How many events could not be made: a conversion failed, or a part of the entity's name
+    /// was missing or not allowed.
+    pub failed: u32,
+}
+
+/// How often a rule was at work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleCount {
+    /// Lines that it matched.
+    pub matched: u64,
+    /// Events that it gave.
+    pub events: u64,
+    /// Events that could not be made.
+    pub failed: u64,
+}
+
+/// Turns lines into events. It holds memory that is used again for every line; a thread has
+/// one of its own.
+#[derive(Default)]
+pub struct Extractor {
+    candidates: Candidates,
+    redacted: Vec<u8>,
+    redact: RedactScratch,
+    matcher: MatchScratch,
+    emission: EmissionScratch,
+    counts: Vec<RuleCount>,
+}
+
+#[derive(Default)]
+struct MatchScratch {
+    slots: Slots,
+    pattern: Scratch,
+    fields: Fields,
+    /// What the fields now hold, and of which line it is known.
+    fields_of: Option<(Format, bool)>,
+    walk: Walk,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    Logfmt,
+}
+
+/// Events per line at the most: [`statetrail_event::seq_of`] numbers them with one byte.
+const MAX_EVENTS_PER_LINE: u32 = 255;
+
+impl Extractor {
+    /// An extractor with nothing counted.
+    pub fn new() -> Extractor {
+        Extractor::default()
+    }
+
+    /// Adds the events of a line to `out`.
+    pub fn events(
+        &mut self,
+        rules: &RuleSet,
+        scope: ScopeId,
+        origin: &Origin,
+        line: &Line<'_>,
+        out: &mut Vec<Event>,
+    ) -> Outcome {
+        self.extract(rules, scope, origin, line, &mut |emission| {
+            let event = emission.make_event();
+            let made = event.is_some();
+            out.extend(event);
+            made
+        })
+    }
+
+    /// Appends the events of a line to `out` as CloudEvents: one object, an array of several,
+    /// nothing if there are none.
+    pub fn write_json(
+        &mut self,
+        rules: &RuleSet,
+        scope: ScopeId,
+        origin: &Origin,
+        line: &Line<'_>,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let start = out.len();
+        let mut events = 0;
+        let outcome = self.extract(rules, scope, origin, line, &mut |emission| {
+            let before = out.len();
+            if events > 0 {
+                out.push(b',');
+            }
+            if !emission.write_json(out) {
+                out.truncate(before);
+                return false;
+            }
+            events += 1;
+            true
+        });
+        if events > 1 {
+            out.insert(start, b'[');
+            out.push(b']');
+        }
+        outcome
+    }
+
+    /// How often each rule was at work so far, by the numbers of [`RuleSet::rule_names`]. Starts
+    /// again with [`Extractor::reset_counts`], which a reload of the rule set calls for.
+    pub fn counts(&self) -> &[RuleCount] {
+        &self.counts
+    }
+
+    /// Sets all counts to 0.
+    pub fn reset_counts(&mut self) {
+        self.counts.clear();
+    }
+
+    /// Gives every event of a line to `emit`, which tells whether it could be made.
+    fn extract(
+        &mut self,
+        rules: &RuleSet,
+        scope: ScopeId,
+        origin: &Origin,
+        line: &Line<'_>,
+        emit: &mut dyn FnMut(&mut Emission<'_>) -> bool,
+    ) -> Outcome {
+        let mut outcome = Outcome::default();
+        let bytes = without_newline(line.bytes);
+        let Some(scope) = rules.scope_by_id(scope) else { return outcome };
+        // Spans are 32 bits wide.
+        if u32::try_from(bytes.len()).is_err() {
+            outcome.failed = 1;
+            return outcome;
+        }
+        scope.prefilter.find(bytes, &mut self.candidates);
+        if self.candidates.is_empty() {
+            return outcome;
+        }
+        let starred = redact(rules.redactors(scope), bytes, &mut self.redacted, &mut self.redact);
+        let bytes = if starred { &self.redacted[..] } else { bytes };
+        self.matcher.fields_of = None;
+        while let Some(candidate) = self.candidates.pop() {
+            let (file_number, rule_number) = scope.rules[candidate as usize];
+            let rule = rules.rule(file_number, rule_number);
+            if !self.matcher.matches(rules, rule, bytes) {
+                continue;
+            }
+            outcome.matched += 1;
+            let number = rules.rule_number(file_number, rule_number);
+            if number >= self.counts.len() {
+                self.counts.resize(number + 1, RuleCount::default());
+            }
+            let count = &mut self.counts[number];
+            count.matched += 1;
+            let file = rules.file(file_number);
+            for item in &rule.emits {
+                let index = outcome.events + outcome.failed;
+                let mut emission = Emission {
+                    origin,
+                    home: file.home.as_ref(),
+                    rule,
+                    emit: item,
+                    captures: self.matcher.slots.captures(bytes),
+                    line,
+                    bytes,
+                    index: index.min(MAX_EVENTS_PER_LINE) as u8,
+                    scratch: &mut self.emission,
+                };
+                if index < MAX_EVENTS_PER_LINE && emit(&mut emission) {
+                    outcome.events += 1;
+                    count.events += 1;
+                } else {
+                    outcome.failed += 1;
+                    count.failed += 1;
+                }
+            }
+            if !rule.goes_on {
+                break;
+            }
+        }
+        outcome
+    }
+}
+
+impl MatchScratch {
+    /// Whether the rule matches; if it does, `slots` holds what it captured.
+    fn matches(&mut self, rules: &RuleSet, rule: &Rule, line: &[u8]) -> bool {
+        self.slots.begin(rule.names.len());
+        match &rule.matches {
+            Match::Text(pattern) => {
+                let spans = self.slots.spans(rule.names.len());
+                let found = pattern.find(line, 0, spans, &mut self.pattern).is_some();
+                found && self.slots.take_line(pattern, line)
+            }
+            Match::Json(fields) => {
+                self.read_fields(Format::Json, rules, line) && self.match_fields(fields, line)
+            }
+            Match::Logfmt(fields) => {
+                self.read_fields(Format::Logfmt, rules, line) && self.match_fields(fields, line)
+            }
+            Match::Regex(matches) => self.slots.take_regex(matches, line),
+        }
+    }
+
+    /// Reads the line's fields, once for all rules. Returns whether it has the format.
+    fn read_fields(&mut self, format: Format, rules: &RuleSet, line: &[u8]) -> bool {
+        match self.fields_of {
+            Some((known, fits)) if known == format => return fits,
+            _ => self.fields.begin(),
+        }
+        let fields = &mut self.fields;
+        let mut put = |number, field| fields.put(number, field);
+        let fits = match format {
+            Format::Json => json::read(line, &rules.paths, &mut put, &mut self.walk),
+            Format::Logfmt => logfmt::read(line, &rules.paths, &mut put),
+        };
+        self.fields_of = Some((format, fits));
+        fits
+    }
+
+    fn match_fields(&mut self, fields: &[FieldMatch], line: &[u8]) -> bool {
+        fields.iter().all(|wanted| {
+            let Some(field) = self.fields.get(wanted.path_number) else { return false };
+            match &wanted.value {
+                FieldPattern::Whole(slot) => {
+                    self.slots.take_whole(*slot, field, line);
+                    true
+                }
+                FieldPattern::Pattern(pattern) => {
+                    self.slots.take_field(pattern, field, line, &mut self.pattern)
+                }
+            }
+        })
+    }
+}
+
+/// The line without the newlines at its end: some readers leave them on, and the same line must
+/// be the same event.
+fn without_newline(bytes: &[u8]) -> &[u8] {
+    let mut end = bytes.len();
+    while end > 0 && matches!(bytes[end - 1], b'\n' | b'\r') {
+        end -= 1;
+    }
+    &bytes[..end]
+}

@@ -1,0 +1,217 @@
+//! One event of one rule for one line.
+
+use std::borrow::Cow;
+
+use statetrail_event::cloudevents::{ChangeWriter, write_parts};
+use statetrail_event::{
+    Change, EntityName, Event, EventRef, LineIdentity, Source, ValueRef, seq_of,
+};
+
+use super::Line;
+use super::captures::{Captures, convert};
+use crate::file::{Emit, Home, Rule};
+use crate::matcher::Span;
+use crate::origin::Origin;
+use crate::template::{NoValue, Template};
+
+/// An event about to be made.
+pub(super) struct Emission<'a> {
+    pub(super) origin: &'a Origin,
+    pub(super) home: Option<&'a Home>,
+    pub(super) rule: &'a Rule,
+    pub(super) emit: &'a Emit,
+    pub(super) captures: Captures<'a>,
+    pub(super) line: &'a Line<'a>,
+    /// The line without newline, redacted.
+    pub(super) bytes: &'a [u8],
+    /// The number of the event among those of its line.
+    pub(super) index: u8,
+    pub(super) scratch: &'a mut EmissionScratch,
+}
+
+/// Memory that is kept from event to event.
+#[derive(Default)]
+pub(super) struct EmissionScratch {
+    text: Vec<u8>,
+    plan: Vec<Planned>,
+}
+
+/// A change of which it is known that it can be made.
+struct Planned {
+    /// Its number in the rule's `emit`.
+    change: usize,
+    /// Where its text stands, if the template had to be put together.
+    text: Span,
+}
+
+/// The texts of an event that templates put together, as spans of the scratch text.
+struct Rendered {
+    entity_type: Span,
+    entity_id: Span,
+    event: Span,
+}
+
+impl Emission<'_> {
+    /// The event, or `None` if it cannot be made.
+    pub(super) fn make_event(&mut self) -> Option<Event> {
+        let rendered = self.render().ok()?;
+        let text = |span| text_at(&self.scratch.text, span);
+        let (namespace, uri, identity) = self.source();
+        let entity =
+            EntityName::new(namespace, &text(rendered.entity_type), &text(rendered.entity_id))
+                .ok()?;
+        let seq = seq_of(self.line.position, self.index);
+        let mut changes = Vec::with_capacity(self.scratch.plan.len());
+        each_change(self.emit, &self.captures, self.scratch, &mut |field, value| {
+            let value = value.map(ValueRef::to_value);
+            changes.push(Change { field: field.into(), value });
+        });
+        let source = self.origin.source();
+        Some(Event {
+            id: identity.event_id(seq),
+            entity,
+            name: text(rendered.event).into_owned(),
+            time: self.line.time,
+            seq,
+            changes,
+            source: Source {
+                uri: uri.to_owned(),
+                node: source.node.clone(),
+                file: source.file.clone(),
+            },
+            offset: self.line.offset,
+            rule: Some(self.rule.full_name.to_string()),
+            line: Some(String::from_utf8_lossy(self.bytes).into_owned()),
+        })
+    }
+
+    /// Appends the event as a CloudEvent. Returns false if it cannot be made.
+    pub(super) fn write_json(&mut self, out: &mut Vec<u8>) -> bool {
+        let Ok(rendered) = self.render() else { return false };
+        let text = |span| text_at(&self.scratch.text, span);
+        let entity_type = text(rendered.entity_type);
+        let entity_id = text(rendered.entity_id);
+        let name = text(rendered.event);
+        let (namespace, uri, identity) = self.source();
+        if EntityName::check(namespace, &entity_type, &entity_id).is_err() {
+            return false;
+        }
+        let seq = seq_of(self.line.position, self.index);
+        let source = self.origin.source();
+        let event = EventRef {
+            id: identity.event_id(seq),
+            namespace,
+            entity_type: &entity_type,
+            entity_id: &entity_id,
+            name: &name,
+            time: self.line.time,
+            seq,
+            source: uri,
+            node: source.node.as_deref(),
+            file: source.file.as_deref(),
+            offset: self.line.offset,
+            rule: Some(&self.rule.full_name),
+            line: Some(self.bytes),
+        };
+        write_parts(out, &event, &mut |writer| {
+            each_change(self.emit, &self.captures, self.scratch, writer);
+        });
+        true
+    }
+
+    /// Namespace and URI of the source, and the identity of the line.
+    fn source(&self) -> (&str, &str, LineIdentity) {
+        let (namespace, uri, hash) = match (self.origin.namespace(), self.home) {
+            (Some(namespace), _) => {
+                (namespace, self.origin.source().uri.as_str(), self.origin.source_hash())
+            }
+            (None, Some(home)) => (&*home.namespace, home.source_uri.as_str(), home.source_hash),
+            (None, None) => ("", "", 0),
+        };
+        (namespace, uri, LineIdentity::new(hash, self.line.time, self.bytes))
+    }
+
+    /// Puts together what templates ask for, and plans the changes.
+    fn render(&mut self) -> Result<Rendered, NoValue> {
+        self.scratch.text.clear();
+        self.scratch.plan.clear();
+        let rendered = Rendered {
+            entity_type: self.append(&self.emit.entity_type)?,
+            entity_id: self.append(&self.emit.entity_id)?,
+            event: self.append(&self.emit.event)?,
+        };
+        let name = &self.scratch.text[rendered.event.start as usize..rendered.event.end as usize];
+        if name.is_empty() || name.len() > 256 || name.iter().any(u8::is_ascii_control) {
+            return Err(NoValue::Conversion);
+        }
+        for (number, change) in self.emit.changes.iter().enumerate() {
+            let planned = match &change.value {
+                Some(template @ Template::Mixed(_)) => self.append(template),
+                Some(Template::Capture { slot, convert: kind }) => {
+                    self.captures.checked(*slot, *kind).map(|_| Span::default())
+                }
+                Some(Template::Constant(_)) | None => Ok(Span::default()),
+            };
+            match planned {
+                Ok(text) => self.scratch.plan.push(Planned { change: number, text }),
+                // A group of a regular expression that may be missing: nothing is said of the
+                // field.
+                Err(NoValue::Absent) => {}
+                Err(NoValue::Conversion) => return Err(NoValue::Conversion),
+            }
+        }
+        Ok(rendered)
+    }
+
+    fn append(&mut self, template: &Template) -> Result<Span, NoValue> {
+        let start = self.scratch.text.len() as u32;
+        template.render(&self.captures, &mut self.scratch.text)?;
+        Ok(Span { start, end: self.scratch.text.len() as u32 })
+    }
+}
+
+fn text_at(text: &[u8], span: Span) -> Cow<'_, str> {
+    String::from_utf8_lossy(text.get(span.start as usize..span.end as usize).unwrap_or_default())
+}
+
+/// Gives every planned change to `writer`.
+fn each_change(
+    emit: &Emit,
+    captures: &Captures<'_>,
+    scratch: &EmissionScratch,
+    writer: &mut ChangeWriter<'_>,
+) {
+    for planned in &scratch.plan {
+        let change = &emit.changes[planned.change];
+        let value = match &change.value {
+            None => {
+                writer(&change.field, None);
+                continue;
+            }
+            Some(Template::Constant(value)) => Some(value.as_ref()),
+            Some(Template::Capture { slot, convert }) => captures.checked(*slot, *convert).ok(),
+            Some(Template::Mixed(_)) => {
+                let span = planned.text.start as usize..planned.text.end as usize;
+                scratch.text.get(span).map(ValueRef::Text)
+            }
+        };
+        if let Some(value) = value {
+            writer(&change.field, Some(value));
+        }
+    }
+}
+
+impl<'a> Captures<'a> {
+    /// The value of a capture, converted if a type is given.
+    fn checked(
+        &self,
+        slot: u8,
+        kind: Option<crate::capture::CaptureType>,
+    ) -> Result<ValueRef<'a>, NoValue> {
+        let value = match kind {
+            None => self.value(slot).ok_or(NoValue::Absent)?,
+            Some(kind) => convert(kind, self.text(slot).ok_or(NoValue::Absent)?),
+        };
+        value.ok_or(NoValue::Conversion)
+    }
+}

@@ -1,0 +1,101 @@
+//! A rule file: its model, and how it is read from YAML.
+
+mod emit;
+mod matches;
+mod read;
+mod sample;
+
+use regex::bytes::Regex;
+use statetrail_event::{LineIdentity, Source};
+
+use crate::diagnostic::Place;
+use crate::glob::Glob;
+use crate::pattern::{Names, Pattern};
+use crate::redact::Redactor;
+use crate::template::Template;
+
+pub(crate) use read::read;
+pub(crate) use sample::{ExpectedEvent, Sample};
+
+/// The rules of some namespaces.
+pub(crate) struct RuleFile {
+    pub(crate) name: Box<str>,
+    pub(crate) text_hash: u64,
+    pub(crate) namespaces: Vec<Glob>,
+    pub(crate) containers: Vec<Glob>,
+    pub(crate) redactors: Vec<Redactor>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) home: Option<Home>,
+}
+
+/// The namespace that events of plain files get: the first one that the file names exactly.
+pub(crate) struct Home {
+    pub(crate) namespace: Box<str>,
+    pub(crate) source_uri: String,
+    pub(crate) source_hash: u64,
+}
+
+impl Home {
+    pub(crate) fn new(namespace: &str) -> Home {
+        let source_uri = Source::namespace_uri(namespace);
+        let source_hash = LineIdentity::source_hash(&source_uri);
+        Home { namespace: namespace.into(), source_uri, source_hash }
+    }
+}
+
+/// How lines become events.
+pub(crate) struct Rule {
+    /// File and rule, as events carry it: `shop.yaml/payment-accepted`.
+    pub(crate) full_name: Box<str>,
+    pub(crate) place: Place,
+    pub(crate) matches: Match,
+    pub(crate) names: Names,
+    /// Every line that matches holds each of these, but for the escapes of JSON.
+    pub(crate) literals: Vec<Box<[u8]>>,
+    pub(crate) emits: Vec<Emit>,
+    pub(crate) goes_on: bool,
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// What a rule looks for.
+pub(crate) enum Match {
+    Text(Pattern),
+    Json(Vec<FieldMatch>),
+    Logfmt(Vec<FieldMatch>),
+    Regex(RegexMatch),
+}
+
+/// What a rule looks for in one field.
+pub(crate) struct FieldMatch {
+    pub(crate) path: Box<str>,
+    /// The number of the path in the rule set; given when the file joins one.
+    pub(crate) path_number: u32,
+    pub(crate) value: FieldPattern,
+}
+
+pub(crate) enum FieldPattern {
+    /// The value as a whole, with the type that it has in the line.
+    Whole(Option<u8>),
+    Pattern(Pattern),
+}
+
+/// A regular expression and which of its groups are captures.
+pub(crate) struct RegexMatch {
+    pub(crate) regex: Regex,
+    /// Group number and slot.
+    pub(crate) groups: Vec<(usize, u8)>,
+}
+
+/// One event of a rule.
+pub(crate) struct Emit {
+    pub(crate) entity_type: Template,
+    pub(crate) entity_id: Template,
+    pub(crate) event: Template,
+    pub(crate) changes: Vec<EmitChange>,
+}
+
+/// A field and its new value; `None` unsets it.
+pub(crate) struct EmitChange {
+    pub(crate) field: Box<str>,
+    pub(crate) value: Option<Template>,
+}

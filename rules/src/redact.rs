@@ -1,0 +1,147 @@
+//! `redact`: stars out what must never leave the node, before any rule sees the line.
+
+use crate::capture::CaptureType;
+use crate::fields::{Field, FieldKind, Paths};
+use crate::json::{self, Walk};
+use crate::logfmt;
+use crate::matcher::{Scratch, Span};
+use crate::pattern::{MAX_CAPTURES, Names, Pattern, PatternError, Step};
+
+const STARS: &[u8] = b"***";
+const QUOTED_STARS: &[u8] = b"\"***\"";
+
+/// One thing to star out.
+pub(crate) enum Redactor {
+    /// Every capture of every match.
+    Pattern(Pattern),
+    /// A field of lines that are JSON.
+    Json(Paths),
+    /// A field of logfmt lines.
+    Logfmt(Paths),
+}
+
+/// A part of a line and what takes its place.
+struct Cut {
+    span: Span,
+    stars: &'static [u8],
+}
+
+/// Memory that is kept from line to line.
+#[derive(Default)]
+pub(crate) struct RedactScratch {
+    cuts: Vec<Cut>,
+    matcher: Scratch,
+    walk: Walk,
+}
+
+impl Redactor {
+    pub(crate) fn pattern(text: &str) -> Result<Redactor, PatternError> {
+        let mut pattern = Pattern::parse(text, &mut Names::default(), false)?;
+        let mut captures = 0;
+        for step in &mut pattern.steps {
+            if let Step::Closed { slot, .. } | Step::Until { slot, .. } | Step::Last { slot, .. } =
+                step
+            {
+                *slot = Some(captures);
+                captures = captures.saturating_add(1);
+            }
+        }
+        if captures == 0 || usize::from(captures) > MAX_CAPTURES {
+            return Err(PatternError {
+                start: 0,
+                end: text.len(),
+                message: format!("{captures} captures, there may be 1 to {MAX_CAPTURES}"),
+                expected: Some("expected `<_>` where the stars shall stand".to_owned()),
+                nearest: None,
+            });
+        }
+        Ok(Redactor::Pattern(pattern))
+    }
+
+    pub(crate) fn json(path: &str) -> Redactor {
+        Redactor::Json(only(path))
+    }
+
+    pub(crate) fn logfmt(key: &str) -> Redactor {
+        Redactor::Logfmt(only(key))
+    }
+
+    /// Notes what to cut from the line.
+    fn find_cuts(&self, line: &[u8], scratch: &mut RedactScratch) {
+        let RedactScratch { cuts, matcher, walk } = scratch;
+        match self {
+            Redactor::Pattern(pattern) => pattern_cuts(pattern, line, cuts, matcher),
+            Redactor::Json(paths) => {
+                let mut keep = |_, field: Option<Field>| cuts.extend(field.map(field_cut));
+                json::read(line, paths, &mut keep, walk);
+            }
+            Redactor::Logfmt(paths) => {
+                let mut keep = |_, field: Option<Field>| cuts.extend(field.map(field_cut));
+                logfmt::read(line, paths, &mut keep);
+            }
+        }
+    }
+}
+
+fn only(path: &str) -> Paths {
+    let mut paths = Paths::default();
+    paths.number(path);
+    paths
+}
+
+fn pattern_cuts(pattern: &Pattern, line: &[u8], cuts: &mut Vec<Cut>, matcher: &mut Scratch) {
+    let mut spans = [None; MAX_CAPTURES];
+    let mut from = 0;
+    while let Some((start, end)) = pattern.find(line, from, &mut spans, matcher) {
+        for (slot, kind) in pattern.captures() {
+            let Some(mut span) = spans[usize::from(slot)].take() else { continue };
+            if kind == CaptureType::Quoted {
+                span = Span { start: span.start + 1, end: span.end - 1 };
+            }
+            cuts.push(Cut { span, stars: STARS });
+        }
+        from = end.max(start + 1);
+        if pattern.at_start || from > line.len() {
+            break;
+        }
+    }
+}
+
+/// A number or an object gives way to a text, so that the line stays JSON.
+fn field_cut(field: Field) -> Cut {
+    let stars = match field.kind {
+        FieldKind::Text | FieldKind::Escaped => STARS,
+        FieldKind::Number | FieldKind::Bool | FieldKind::Nested => QUOTED_STARS,
+    };
+    Cut { span: field.span, stars }
+}
+
+/// Writes the line with stars into `out`. Returns whether there was anything to star out; if
+/// not, `out` is left empty.
+pub(crate) fn redact<'r>(
+    redactors: impl Iterator<Item = &'r Redactor>,
+    line: &[u8],
+    out: &mut Vec<u8>,
+    scratch: &mut RedactScratch,
+) -> bool {
+    out.clear();
+    scratch.cuts.clear();
+    for redactor in redactors {
+        redactor.find_cuts(line, scratch);
+    }
+    if scratch.cuts.is_empty() {
+        return false;
+    }
+    scratch.cuts.sort_unstable_by_key(|cut| (cut.span.start, cut.span.end));
+    let mut written = 0;
+    for cut in &scratch.cuts {
+        let (start, end) = (cut.span.start as usize, cut.span.end as usize);
+        if start >= written {
+            out.extend_from_slice(&line[written..start]);
+            out.extend_from_slice(cut.stars);
+        }
+        written = written.max(end);
+    }
+    out.extend_from_slice(&line[written..]);
+    true
+}

@@ -1,0 +1,191 @@
+//! The rule set: all rule files in force, and what applies to a container's lines.
+
+use xxhash_rust::xxh64::xxh64;
+
+use crate::diagnostic::{Diagnostic, Report};
+use crate::fields::Paths;
+use crate::file::{self, Match, Rule, RuleFile};
+use crate::prefilter::Prefilter;
+use crate::redact::Redactor;
+
+/// The text of a rule file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleText {
+    /// The file's name, as messages shall give it. Files count in the order of their names.
+    pub name: String,
+    /// What the file holds.
+    pub text: String,
+}
+
+/// All rule files in force.
+#[derive(Default)]
+pub struct RuleSet {
+    files: Vec<RuleFile>,
+    /// The number of each file's first rule.
+    first_rules: Vec<u32>,
+    pub(crate) paths: Paths,
+    scopes: Vec<Scope>,
+}
+
+/// What applies to the lines of some containers. Valid until the next reload of its rule set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScopeId(u32);
+
+/// The rules and redactors of some containers, ready to be used.
+pub(crate) struct Scope {
+    /// Which files, in the order in which their rules are tried.
+    files: Vec<u32>,
+    /// File and rule within it, in the order in which they are tried.
+    pub(crate) rules: Vec<(u32, u32)>,
+    pub(crate) prefilter: Prefilter,
+}
+
+impl RuleSet {
+    /// Reads rule files. A file with errors is left out; everything that is wrong is returned.
+    pub fn parse(texts: &[RuleText]) -> (RuleSet, Vec<Diagnostic>) {
+        let mut rules = RuleSet::default();
+        let diagnostics = rules.reload(texts);
+        (rules, diagnostics)
+    }
+
+    /// Puts these files in force. Of a file with errors the last good version stays, if there
+    /// was one under its name; files that are no longer named are dropped. Scopes given out
+    /// before are void.
+    pub fn reload(&mut self, texts: &[RuleText]) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
+        let mut old = std::mem::take(&mut self.files);
+        let mut order: Vec<&RuleText> = texts.iter().collect();
+        order.sort_by(|a, b| a.name.cmp(&b.name));
+        for text in order {
+            let kept = old.iter().position(|file| *file.name == *text.name);
+            let mut report = Report::new(&text.name, &text.text);
+            let new = file::read(&text.name, &text.text, &mut report);
+            diagnostics.append(&mut report.diagnostics);
+            self.files.extend(new.or_else(|| kept.map(|index| old.swap_remove(index))));
+        }
+        self.prepare();
+        diagnostics
+    }
+
+    fn prepare(&mut self) {
+        self.scopes.clear();
+        self.first_rules.clear();
+        self.paths = Paths::default();
+        let mut rules = 0;
+        for file in &mut self.files {
+            self.first_rules.push(rules);
+            rules += file.rules.len() as u32;
+            for rule in &mut file.rules {
+                number_paths(rule, &mut self.paths);
+            }
+        }
+    }
+
+    /// What applies to the lines of a container, or `None` if nothing does.
+    pub fn scope(&mut self, namespace: &str, container: &str) -> Option<ScopeId> {
+        let applies = |file: &RuleFile, exact: bool| {
+            let names_it = file
+                .namespaces
+                .iter()
+                .any(|glob| glob.is_exact() == exact && glob.matches(namespace));
+            let containers = &file.containers;
+            names_it && (containers.is_empty() || containers.iter().any(|g| g.matches(container)))
+        };
+        let numbers = || 0..self.files.len() as u32;
+        let exact = numbers().filter(|number| applies(&self.files[*number as usize], true));
+        let mut files: Vec<u32> = exact.collect();
+        let globbed = numbers().filter(|number| applies(&self.files[*number as usize], false));
+        let further: Vec<u32> = globbed.filter(|number| !files.contains(number)).collect();
+        files.extend(further);
+        self.scope_of(files)
+    }
+
+    /// What applies to plain files of which the namespace is not known: every rule file that
+    /// names a namespace exactly. `None` if there is no such file.
+    pub fn scope_of_all(&mut self) -> Option<ScopeId> {
+        let numbers = 0..self.files.len() as u32;
+        let has_home = |number: &u32| self.files[*number as usize].home.is_some();
+        let files = numbers.filter(has_home).collect();
+        self.scope_of(files)
+    }
+
+    fn scope_of(&mut self, files: Vec<u32>) -> Option<ScopeId> {
+        if files.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.scopes.iter().position(|scope| scope.files == files) {
+            return Some(ScopeId(known as u32));
+        }
+        let mut rules = Vec::new();
+        for file in &files {
+            let count = self.files[*file as usize].rules.len() as u32;
+            rules.extend((0..count).map(|rule| (*file, rule)));
+        }
+        let in_order: Vec<&Rule> =
+            rules.iter().map(|(file, rule)| self.rule(*file, *rule)).collect();
+        let prefilter = Prefilter::new(&in_order);
+        self.scopes.push(Scope { files, rules, prefilter });
+        Some(ScopeId(self.scopes.len() as u32 - 1))
+    }
+
+    pub(crate) fn scope_by_id(&self, id: ScopeId) -> Option<&Scope> {
+        self.scopes.get(id.0 as usize)
+    }
+
+    pub(crate) fn file(&self, number: u32) -> &RuleFile {
+        &self.files[number as usize]
+    }
+
+    pub(crate) fn rule(&self, file: u32, rule: u32) -> &Rule {
+        &self.files[file as usize].rules[rule as usize]
+    }
+
+    /// The number of a rule among all rules of the set.
+    pub(crate) fn rule_number(&self, file: u32, rule: u32) -> usize {
+        (self.first_rules[file as usize] + rule) as usize
+    }
+
+    pub(crate) fn redactors<'s>(&'s self, scope: &'s Scope) -> impl Iterator<Item = &'s Redactor> {
+        scope.files.iter().flat_map(|file| &self.file(*file).redactors)
+    }
+
+    pub(crate) fn files(&self) -> &[RuleFile] {
+        &self.files
+    }
+
+    /// The names of all rules, as events carry them, in the order of their numbers.
+    pub fn rule_names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().flat_map(|file| &file.rules).map(|rule| &*rule.full_name)
+    }
+
+    /// The names of the files in force.
+    pub fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| &*file.name)
+    }
+
+    /// Whether no file is in force.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// A number that changes whenever the files in force change.
+    pub fn revision(&self) -> u64 {
+        let mut bytes = Vec::new();
+        for file in &self.files {
+            bytes.extend_from_slice(&xxh64(file.name.as_bytes(), 0).to_le_bytes());
+            bytes.extend_from_slice(&file.text_hash.to_le_bytes());
+        }
+        xxh64(&bytes, 0)
+    }
+}
+
+fn number_paths(rule: &mut Rule, paths: &mut Paths) {
+    match &mut rule.matches {
+        Match::Json(fields) | Match::Logfmt(fields) => {
+            for field in fields {
+                field.path_number = paths.number(&field.path);
+            }
+        }
+        Match::Text(_) | Match::Regex(_) => {}
+    }
+}
