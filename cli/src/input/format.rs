@@ -65,6 +65,15 @@ impl fmt::Display for Malformed {
 }
 
 impl Format {
+    /// What a person types for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Plain => "plain",
+            Format::Cri => "cri",
+            Format::Docker => "docker",
+        }
+    }
+
     /// The format that most of the first lines have; plain if no other one fits.
     pub fn of_sample(sample: &[u8]) -> Format {
         let mut lines = sample.split(|byte| *byte == b'\n').take(SAMPLE_LINES).peekable();

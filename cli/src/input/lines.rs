@@ -32,6 +32,8 @@ pub struct LineReader<R> {
     start: usize,
     end: usize,
     searched: usize,
+    /// Whether a line feed stands right behind the searched bytes.
+    line_ends: bool,
     /// Where `block[start]` stands in the text.
     offset: u64,
     line_bytes_max: usize,
@@ -55,6 +57,7 @@ impl<R: Read> LineReader<R> {
             start: 0,
             end: 0,
             searched: 0,
+            line_ends: false,
             offset: 0,
             line_bytes_max,
             inside_long_line: false,
@@ -90,10 +93,21 @@ impl<R: Read> LineReader<R> {
     /// # Errors
     /// When the source failed, once every whole line before the failure is handed out.
     pub fn next_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
+        self.buffer_line()?;
+        Ok(self.take_buffered())
+    }
+
+    /// Reads until a whole line is buffered or the text ends.
+    ///
+    /// # Errors
+    /// As [`LineReader::next_line`].
+    pub fn buffer_line(&mut self) -> io::Result<()> {
         loop {
             let unsearched = self.start + self.searched;
             if let Some(found) = memchr(b'\n', &self.block[unsearched..self.end]) {
-                return Ok(Some(self.take_line(self.searched + found, 1)));
+                self.searched += found;
+                self.line_ends = true;
+                return Ok(());
             }
             self.searched = self.end - self.start;
             if self.searched > self.line_bytes_max {
@@ -101,34 +115,30 @@ impl<R: Read> LineReader<R> {
                 self.advance(self.searched);
             }
             if self.ended {
-                return self.take_last_line();
+                self.line_ends = false;
+                return self.error.take().map_or(Ok(()), Err);
             }
             self.fill();
         }
     }
 
-    fn take_last_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
-        if let Some(error) = self.error.take() {
-            return Err(error);
+    /// Hands out what [`LineReader::buffer_line`] found.
+    pub fn take_buffered(&mut self) -> Option<RawLine<'_>> {
+        let (start, offset, length) = (self.start, self.offset, self.searched);
+        let ends = std::mem::take(&mut self.line_ends);
+        if !ends && length == 0 && !self.inside_long_line {
+            return None;
         }
-        if self.searched == 0 && !self.inside_long_line {
-            return Ok(None);
-        }
-        Ok(Some(self.take_line(self.searched, 0)))
-    }
-
-    fn take_line(&mut self, length: usize, feed: usize) -> RawLine<'_> {
-        let (start, offset) = (self.start, self.offset);
-        self.advance(length + feed);
+        self.advance(length + usize::from(ends));
         if std::mem::take(&mut self.inside_long_line) || length > self.line_bytes_max {
-            return RawLine::TooLong;
+            return Some(RawLine::TooLong);
         }
         let line = &self.block[start..start + length];
         let bytes = match line.strip_suffix(b"\r") {
-            Some(stripped) if feed == 1 => stripped,
+            Some(stripped) if ends => stripped,
             _ => line,
         };
-        RawLine::Line { bytes, offset }
+        Some(RawLine::Line { bytes, offset })
     }
 
     fn advance(&mut self, bytes: usize) {

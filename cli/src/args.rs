@@ -1,0 +1,337 @@
+//! The command line: what may be typed, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::failure::EXIT_CODES;
+use crate::input::Format;
+use crate::log_time::TimeFormat;
+use crate::output::{ColorChoice, OutputFormat};
+
+/// What happened to your entities: states at any moment, out of log lines
+///
+/// Rules turn log lines into events of entities such as shop/order/o-1042. The events are kept,
+/// and every question can be asked about any moment.
+#[derive(Debug, Parser)]
+#[command(name = "statetrail", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct CommandLine {
+    /// What every command takes.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Shared {
+    /// Where the events are [default: sqlite:statetrail/trail.db in your data folder]
+    #[arg(long, global = true, value_name = "sqlite:PATH", env = "STATETRAIL_STORE")]
+    pub store: Option<String>,
+    /// The form of the answer; all but text are stable, see docs/output.md
+    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub output: OutputFormat,
+    /// When to use colours; auto heeds NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColorChoice,
+    /// Read and show times in UTC, not in local time
+    #[arg(long, global = true, conflicts_with = "tz")]
+    pub utc: bool,
+    /// Read and show times in this zone, such as Europe/Berlin
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub tz: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read logs, and keep the events that the rules find in them
+    Import(ImportArgs),
+    /// Show the state of an entity, now or at any moment
+    Show(ShowArgs),
+    /// Show what changed an entity, each event with the state after it
+    Log(LogArgs),
+    /// Compare an entity at two moments, or two entities
+    Diff(DiffArgs),
+    /// Show for each field of an entity which log line set it
+    Blame(BlameArgs),
+    /// List entities
+    Ls(LsArgs),
+    /// Find entities by their state, now or at any moment
+    Find(FindArgs),
+    /// List events of a span of time
+    Events(EventsArgs),
+    /// Work with rule files
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Let a shop work through a day, import its logs and check every answer
+    Demo(DemoArgs),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+}
+
+/// See [`Command::Import`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail import --rules rules/ /var/log/dpkg.log
+  statetrail import --rules rules/ /var/log/containers/*.log
+  journalctl -o short-iso | statetrail import --rules sshd.yaml -
+
+Files may be compressed with gzip or zstd. Importing a file again adds only what is new, so a
+log that has grown is simply imported again. A plain line without a time belongs to the line
+before it and has its time.")]
+pub struct ImportArgs {
+    /// The logs; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Rule files, or folders of them; may be given more than once
+    #[arg(long, required = true, value_name = "FILE-OR-FOLDER")]
+    pub rules: Vec<PathBuf>,
+    /// The namespace of the lines [default: by the kubelet's name of the file, else by the rules]
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// How each line is wrapped [default: found from the first lines]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// How plain lines write their time: json, klog, syslog, clf, logfmt, datetime, epoch, or a
+    /// pattern such as "%d.%m.%Y %H:%M:%S" [default: found from the first lines]
+    #[arg(long, value_name = "FORMAT")]
+    pub time_format: Option<TimeFormat>,
+}
+
+/// See [`Command::Show`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail show shop/order/o-1042
+  statetrail show o-1042 --at 10:03
+  statetrail show o-1042 --at -15m
+  statetrail show o-1042 --at \"2026-11-22 10:03\" --as-known-at \"2026-11-22 10:04\"")]
+pub struct ShowArgs {
+    /// The entity: its name, or a part of it that fits no other
+    pub entity: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub at: At,
+}
+
+/// The moment that a question is about.
+#[derive(Debug, Args)]
+pub struct At {
+    /// The moment: 2026-11-22T10:03:07Z, "2026-11-22 10:03", 10:03, -15m, "yesterday 14:00", now
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+    /// Leave out what was not known by that moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub as_known_at: Option<String>,
+}
+
+/// The span of time that a question is about.
+#[derive(Debug, Args)]
+pub struct Span {
+    /// Nothing before that moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Nothing after that moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+}
+
+/// See [`Command::Log`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail log shop/order/o-1042
+  statetrail log o-1042 --since -2h --reverse --limit 5")]
+pub struct LogArgs {
+    /// The entity: its name, or a part of it that fits no other
+    pub entity: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub span: Span,
+    /// Leave out what was not known by that moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub as_known_at: Option<String>,
+    /// The latest event first
+    #[arg(long)]
+    pub reverse: bool,
+    /// At most that many events
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
+}
+
+/// See [`Command::Diff`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail diff o-1042 --from 10:00 --to 10:05
+  statetrail diff o-1042 --from \"yesterday 14:00\"
+  statetrail diff o-1042 o-1043 --at 10:03")]
+pub struct DiffArgs {
+    /// The entity: its name, or a part of it that fits no other
+    pub entity: String,
+    /// Another entity to compare it with
+    #[arg(conflicts_with_all = ["from", "to"])]
+    pub other: Option<String>,
+    /// The earlier moment [default: before its first event]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// The later moment [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    /// The moment at which two entities are compared [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "other")]
+    pub at: Option<String>,
+    /// Leave out what was not known by that moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub as_known_at: Option<String>,
+}
+
+/// See [`Command::Blame`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail blame shop/order/o-1042
+  statetrail blame o-1042 --at 10:03")]
+pub struct BlameArgs {
+    /// The entity: its name, or a part of it that fits no other
+    pub entity: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub at: At,
+}
+
+/// See [`Command::Ls`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail ls
+  statetrail ls shop/order/
+  statetrail ls shop/order/o-10 --limit 20")]
+pub struct LsArgs {
+    /// What the names start with
+    pub prefix: Option<String>,
+    /// At most that many entities
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
+}
+
+/// See [`Command::Find`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail find openstack/vm --where state=deleted --at '2017-05-16 00:10'
+  statetrail find order --where status=paid --where method=card")]
+pub struct FindArgs {
+    /// The type of the entities: order, or shop/order
+    #[arg(value_name = "TYPE")]
+    pub entity_type: String,
+    /// What a field must be; may be given more than once
+    #[arg(long = "where", value_name = "FIELD=VALUE")]
+    pub conditions: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub at: At,
+    /// At most that many entities
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
+}
+
+/// See [`Command::Events`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail events --since -15m
+  statetrail events --since 10:00 --until 10:05 --namespace shop --type order
+  statetrail events --event paid --grep o-1042 --limit 10")]
+pub struct EventsArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub span: Span,
+    /// Only entities of that namespace
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Only entities of that type
+    #[arg(long = "type", value_name = "NAME")]
+    pub entity_type: Option<String>,
+    /// Only events of that name
+    #[arg(long, value_name = "NAME")]
+    pub event: Option<String>,
+    /// Only events whose line or entity holds that text
+    #[arg(long, value_name = "TEXT")]
+    pub grep: Option<String>,
+    /// At most that many events
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
+}
+
+/// See [`Command::Rules`].
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Report every fault of rule files, and run their samples
+    #[command(after_help = "\
+Examples:
+  statetrail rules check rules/
+  statetrail rules check shop.yaml --output jsonl")]
+    Check(CheckArgs),
+}
+
+/// See [`RulesCommand::Check`].
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Rule files, or folders of them
+    #[arg(required = true, value_name = "FILE-OR-FOLDER")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// See [`Command::Demo`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail demo
+  statetrail demo --once --seed 7")]
+pub struct DemoArgs {
+    /// Always end by itself, for scripts
+    #[arg(long)]
+    pub once: bool,
+    /// Keep the shop's log files
+    #[arg(long)]
+    pub keep: bool,
+    /// The number that the shop's day is made from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// See [`Command::Completions`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  statetrail completions bash > ~/.local/share/bash-completion/completions/statetrail")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_may_begin_with_a_hyphen() {
+        let typed = ["statetrail", "show", "o-1", "--at", "-15m", "--as-known-at", "-1h"];
+        let line = CommandLine::try_parse_from(typed).unwrap();
+        let Command::Show(show) = line.command else { panic!("{line:?}") };
+        assert_eq!(show.at.at.as_deref(), Some("-15m"));
+        assert_eq!(show.at.as_known_at.as_deref(), Some("-1h"));
+    }
+}

@@ -1,0 +1,96 @@
+//! `statetrail rules check`: every fault of rule files, their samples run.
+
+use std::io::Write;
+
+use serde::Serialize;
+use statetrail_rules::{Diagnostic, Severity};
+
+use crate::args::CheckArgs;
+use crate::failure::{Exit, Failure};
+use crate::output::{Output, OutputFormat};
+use crate::rule_files::read_rule_texts;
+
+#[derive(Serialize)]
+struct Fault<'a> {
+    severity: String,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    width: usize,
+    message: &'a str,
+    expected: Option<&'a str>,
+    help: &'a [String],
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When a file cannot be read or the output fails. Faults in the files are no error but tell in
+/// the exit code.
+pub fn run(args: &CheckArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    let texts = read_rule_texts(&args.paths)?;
+    let diagnostics = statetrail_rules::check(&texts);
+    match output.format {
+        OutputFormat::Json | OutputFormat::Jsonl => output.list(diagnostics.iter().map(fault))?,
+        OutputFormat::Csv => write_csv(&diagnostics, output)?,
+        OutputFormat::Text => write_text(&diagnostics, texts.len(), output)?,
+    }
+    Ok(if diagnostics.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn fault(diagnostic: &Diagnostic) -> Fault<'_> {
+    Fault {
+        severity: diagnostic.severity.to_string(),
+        file: &diagnostic.file,
+        line: diagnostic.line,
+        column: diagnostic.column,
+        width: diagnostic.width,
+        message: &diagnostic.message,
+        expected: diagnostic.expected.as_deref(),
+        help: &diagnostic.help,
+    }
+}
+
+fn write_csv(diagnostics: &[Diagnostic], output: &mut Output<'_>) -> Result<(), Failure> {
+    let rows = diagnostics.iter().map(|diagnostic| {
+        [
+            diagnostic.severity.to_string(),
+            diagnostic.file.clone(),
+            diagnostic.line.to_string(),
+            diagnostic.column.to_string(),
+            diagnostic.message.clone(),
+        ]
+    });
+    output.csv(["severity", "file", "line", "column", "message"], rows)
+}
+
+fn write_text(
+    diagnostics: &[Diagnostic],
+    files: usize,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    for diagnostic in diagnostics {
+        let text = diagnostic.to_string();
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        match diagnostic.severity {
+            Severity::Error => writeln!(output, "{}", output.style.bad(first))?,
+            Severity::Warning => writeln!(output, "{}", output.style.notable(first))?,
+        }
+        writeln!(output, "{rest}\n")?;
+    }
+    let is_error = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
+    let errors = diagnostics.iter().filter(is_error).count();
+    let warnings = diagnostics.len() - errors;
+    writeln!(
+        output,
+        "{}: {}, {}",
+        counted(files, "rule file"),
+        counted(errors, "error"),
+        counted(warnings, "warning")
+    )?;
+    Ok(())
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

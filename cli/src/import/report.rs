@@ -1,0 +1,324 @@
+//! What an import did: for people, and as a stable document.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+use statetrail_rules::RuleCount;
+
+use super::counts::LineCounts;
+use super::extract::LogPart;
+use super::plan::PlannedLog;
+use crate::failure::Failure;
+use crate::input::{Format, LineFailure};
+use crate::output::{Output, OutputFormat, printable};
+
+/// What an import did.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// One entry per log, in the order in which they were named.
+    pub logs: Vec<LogReport>,
+    /// Lines read.
+    pub lines: u64,
+    /// Lines that are pieces of a longer one, but for its last piece.
+    pub pieces: u64,
+    /// Lines that a rule matched.
+    pub matched: u64,
+    /// Lines that no rule matched.
+    pub unmatched: u64,
+    /// Lines that could not be used.
+    pub failed: u64,
+    /// Events found.
+    pub events: u64,
+    /// Events that the store did not have before.
+    pub events_new: u64,
+    /// Events that it had.
+    pub events_known: u64,
+    /// Events that a rule asked for and that could not be made.
+    pub events_failed: u64,
+    /// Every rule that matched a line.
+    pub rules: Vec<RuleReport>,
+    /// How long it took.
+    pub seconds: f64,
+    /// How fast it was.
+    pub lines_per_second: u64,
+    /// Whether it was asked to end early.
+    pub interrupted: bool,
+}
+
+/// What became of one log.
+#[derive(Debug, Serialize)]
+pub struct LogReport {
+    /// What was typed for it.
+    pub log: String,
+    /// How its lines are wrapped; `null` if it could not be opened.
+    pub format: Option<&'static str>,
+    /// See [`Report`], as the following.
+    pub lines: u64,
+    /// Pieces.
+    pub pieces: u64,
+    /// Matched lines.
+    pub matched: u64,
+    /// Unmatched lines.
+    pub unmatched: u64,
+    /// Failed lines.
+    pub failed: u64,
+    /// Why lines failed.
+    pub failures: Vec<FailureReport>,
+    /// Whether any rule applies to its lines.
+    pub has_rules: bool,
+    /// Why it could not be read to its end, or at all.
+    pub error: Option<String>,
+}
+
+/// Lines that failed for one reason.
+#[derive(Debug, Serialize)]
+pub struct FailureReport {
+    /// The reason: `too_long`, `no_time`, `not_cri`, `not_docker`, `last_piece_missing`.
+    pub reason: &'static str,
+    /// How many.
+    pub lines: u64,
+    /// The number of the first one, from 1.
+    pub first_line: u64,
+    #[serde(skip)]
+    failure: LineFailure,
+}
+
+/// How often a rule was at work.
+#[derive(Debug, Serialize)]
+pub struct RuleReport {
+    /// File and rule, as events carry it.
+    pub rule: String,
+    /// Lines that it matched.
+    pub lines: u64,
+    /// Events that it gave.
+    pub events: u64,
+    /// Events that could not be made.
+    pub events_failed: u64,
+}
+
+/// Events found and events that were new.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EventCounts {
+    /// Events found.
+    pub found: u64,
+    /// Events that the store did not have before.
+    pub new: u64,
+}
+
+impl Report {
+    /// Puts together what is known at the end.
+    pub fn new(
+        planned: &[PlannedLog],
+        parts: &[LogPart],
+        events: EventCounts,
+        rules: Vec<RuleReport>,
+        elapsed: Duration,
+        interrupted: bool,
+    ) -> Report {
+        let logs: Vec<LogReport> =
+            parts.iter().map(|part| LogReport::new(&planned[part.log], part)).collect();
+        let mut total = LineCounts::default();
+        for part in parts {
+            total.add(&part.counts);
+        }
+        let seconds = elapsed.as_secs_f64();
+        Report {
+            logs,
+            lines: total.lines,
+            pieces: total.pieces,
+            matched: total.matched,
+            unmatched: total.unmatched,
+            failed: total.failed_lines(),
+            events: events.found,
+            events_new: events.new,
+            events_known: events.found - events.new,
+            events_failed: total.events_failed,
+            rules,
+            seconds,
+            lines_per_second: (total.lines as f64 / seconds.max(1e-9)) as u64,
+            interrupted,
+        }
+    }
+
+    /// Whether every log was read to its end.
+    pub fn is_complete(&self) -> bool {
+        !self.interrupted && self.logs.iter().all(|log| log.error.is_none())
+    }
+
+    /// Writes the report in the form that was asked for.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn write(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        match output.format {
+            OutputFormat::Json | OutputFormat::Jsonl => output.document(self),
+            OutputFormat::Csv => self.write_csv(output),
+            OutputFormat::Text => self.write_text(output),
+        }
+    }
+
+    fn write_csv(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let headings =
+            ["log", "format", "lines", "pieces", "matched", "unmatched", "failed", "error"];
+        let rows = self.logs.iter().map(|log| {
+            [
+                log.log.clone(),
+                log.format.unwrap_or_default().to_owned(),
+                log.lines.to_string(),
+                log.pieces.to_string(),
+                log.matched.to_string(),
+                log.unmatched.to_string(),
+                log.failed.to_string(),
+                log.error.clone().unwrap_or_default(),
+            ]
+        });
+        output.csv(headings, rows)
+    }
+
+    fn write_text(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let style = output.style;
+        let logs = if self.logs.len() == 1 { "log" } else { "logs" };
+        writeln!(
+            output,
+            "{} lines of {} {logs} in {:.1} s, {} lines/s",
+            style.heading(grouped(self.lines)),
+            self.logs.len(),
+            self.seconds,
+            grouped(self.lines_per_second),
+        )?;
+        let new = style.good(grouped(self.events_new));
+        let known = grouped(self.events_known);
+        writeln!(
+            output,
+            "  events     {:>13}  {new} new, {known} already known",
+            grouped(self.events)
+        )?;
+        writeln!(output, "  matched    {:>13}  lines", grouped(self.matched))?;
+        writeln!(output, "  unmatched  {:>13}  lines", grouped(self.unmatched))?;
+        if self.pieces > 0 {
+            writeln!(output, "  pieces     {:>13}  of longer lines", grouped(self.pieces))?;
+        }
+        if self.events_failed > 0 {
+            let failed = format!("{:>13}", grouped(self.events_failed));
+            writeln!(output, "  not made   {}  events", style.bad(failed))?;
+        }
+        if self.failed > 0 {
+            let failed = format!("{:>13}", grouped(self.failed));
+            writeln!(output, "  failed     {}  lines", style.bad(failed))?;
+            self.write_failures(output)?;
+        }
+        self.write_rules(output)?;
+        self.write_troubles(output)
+    }
+
+    fn write_failures(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        for log in &self.logs {
+            for failed in &log.failures {
+                let lines = grouped(failed.lines);
+                let log = printable(&log.log);
+                let FailureReport { failure, first_line, .. } = failed;
+                writeln!(output, "    {lines} in {log}, first in line {first_line}: {failure}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_rules(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if self.rules.is_empty() {
+            return Ok(());
+        }
+        writeln!(output, "lines by rule")?;
+        for rule in &self.rules {
+            let failed = match rule.events_failed {
+                0 => String::new(),
+                failed => format!(", {} events not made", grouped(failed)),
+            };
+            writeln!(output, "  {:>13}  {}{failed}", grouped(rule.lines), rule.rule)?;
+        }
+        Ok(())
+    }
+
+    fn write_troubles(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let style = output.style;
+        for log in self.logs.iter().filter(|log| !log.has_rules) {
+            let log = printable(&log.log);
+            writeln!(output, "{} no rule applies to {log}", style.notable("note:"))?;
+        }
+        if self.interrupted {
+            let told = "import again to complete it; what is there already is not added twice";
+            writeln!(output, "{} {told}", style.notable("interrupted:"))?;
+        }
+        Ok(())
+    }
+}
+
+impl LogReport {
+    fn new(planned: &PlannedLog, part: &LogPart) -> LogReport {
+        let counts = &part.counts;
+        let failures = counts.failed.iter().map(|(failure, failed)| FailureReport {
+            reason: failure.code(),
+            lines: failed.lines,
+            first_line: failed.first_line,
+            failure: *failure,
+        });
+        LogReport {
+            log: planned.place.to_string(),
+            format: part.format.map(Format::name),
+            lines: counts.lines,
+            pieces: counts.pieces,
+            matched: counts.matched,
+            unmatched: counts.unmatched,
+            failed: counts.failed_lines(),
+            failures: failures.collect(),
+            has_rules: planned.scope.is_some(),
+            error: part.error.clone(),
+        }
+    }
+}
+
+/// The rules that were at work, the busiest first.
+pub fn rule_reports<'n>(
+    names: impl Iterator<Item = &'n str>,
+    counts: &[RuleCount],
+) -> Vec<RuleReport> {
+    let mut rules: Vec<RuleReport> = names
+        .zip(counts)
+        .filter(|(_, count)| count.matched > 0)
+        .map(|(name, count)| RuleReport {
+            rule: name.to_owned(),
+            lines: count.matched,
+            events: count.events,
+            events_failed: count.failed,
+        })
+        .collect();
+    rules.sort_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.rule.cmp(&b.rule)));
+    rules
+}
+
+/// A number with its digits in groups of three.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, shown) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")]
+        {
+            assert_eq!(grouped(number), shown);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! One log from its first line to its last: unwrapped, joined and with times.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use statetrail_event::Time;
+
+use super::format::{Decoded, Decoder, Format, Malformed};
+use super::lines::{LINE_BYTES_MAX, LineReader, RawLine};
+use super::open::{Compression, Input, OpenError, Place, open};
+use crate::clock::time_of_timestamp;
+use crate::log_time::{LogTimes, TimeFormat};
+
+/// What is asked of every log that is read.
+#[derive(Clone, Debug)]
+pub struct ReadSettings {
+    /// How lines are wrapped; found from the first lines if not given.
+    pub format: Option<Format>,
+    /// How plain lines write their time; found from the first lines if not given.
+    pub time_format: Option<TimeFormat>,
+    /// The zone of local times.
+    pub zone: TimeZone,
+    /// The present, for logs that do not say when they were written.
+    pub now: Time,
+}
+
+/// A line as a service wrote it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogLine<'a> {
+    /// Its bytes, without the line feed.
+    pub bytes: &'a [u8],
+    /// When it was written.
+    pub time: Time,
+    /// Its place among lines of the same time; see [`statetrail_event::seq_of`].
+    pub position: u64,
+    /// Where it starts in the text, in bytes.
+    pub offset: u64,
+}
+
+/// What comes next in a log.
+#[derive(Debug, PartialEq)]
+pub enum Step<'a> {
+    /// A line.
+    Line(LogLine<'a>),
+    /// A piece of a line that a runtime split; the line comes with its last piece.
+    Piece,
+    /// A line that cannot be used.
+    Failed(LineFailure),
+}
+
+/// Why a line cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LineFailure {
+    /// It is longer than [`LINE_BYTES_MAX`].
+    TooLong,
+    /// It has no time, and no line before it has one.
+    NoTime,
+    /// It is not what the format promises.
+    Malformed(Malformed),
+}
+
+impl LineFailure {
+    /// The reason as a word for scripts.
+    pub fn code(self) -> &'static str {
+        match self {
+            LineFailure::TooLong => "too_long",
+            LineFailure::NoTime => "no_time",
+            LineFailure::Malformed(Malformed::NotCri) => "not_cri",
+            LineFailure::Malformed(Malformed::NotDocker) => "not_docker",
+            LineFailure::Malformed(Malformed::LastPieceMissing) => "last_piece_missing",
+        }
+    }
+}
+
+impl std::fmt::Display for LineFailure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LineFailure::TooLong => write!(formatter, "longer than {LINE_BYTES_MAX} bytes"),
+            LineFailure::NoTime => formatter.write_str("no time in it or before it"),
+            LineFailure::Malformed(malformed) => malformed.fmt(formatter),
+        }
+    }
+}
+
+/// A log that could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("{place} {what} at byte {stored_offset}{text_offset}; every whole line before that was read{cut_off}",
+    text_offset = self.text_offset_told(), cut_off = self.cut_off_told())]
+pub struct ReadError {
+    place: Place,
+    what: String,
+    stored_offset: u64,
+    text_offset: Option<u64>,
+    cut_off_bytes: usize,
+}
+
+impl ReadError {
+    fn text_offset_told(&self) -> String {
+        self.text_offset.map(|at| format!(" (byte {at} of the text)")).unwrap_or_default()
+    }
+
+    fn cut_off_told(&self) -> String {
+        match self.cut_off_bytes {
+            0 => String::new(),
+            bytes => format!(", the unfinished one of {bytes} bytes was not"),
+        }
+    }
+}
+
+/// Reads one log.
+pub struct LogReader {
+    place: Place,
+    format: Format,
+    compression: Compression,
+    lines: LineReader<Box<dyn Read + Send>>,
+    stored_bytes_read: Arc<AtomicU64>,
+    decoder: Decoder,
+    times: LogTimes,
+    /// Lines that were never finished, once the log has ended.
+    unfinished: Option<Vec<Malformed>>,
+}
+
+impl LogReader {
+    /// Opens a log and finds out how it is written.
+    ///
+    /// # Errors
+    /// When it cannot be opened or is not a text.
+    pub fn open(place: &Place, settings: &ReadSettings) -> Result<LogReader, OpenError> {
+        let Input { place, mut lines, compression, stored_bytes_read, modified } = open(place)?;
+        let written = modified
+            .and_then(|modified| Timestamp::try_from(modified).ok())
+            .map_or(settings.now, time_of_timestamp);
+        let mut times = LogTimes::new(settings.time_format.clone(), settings.zone.clone(), written);
+        let format = settings.format.unwrap_or_else(|| Format::of_sample(lines.sample()));
+        if format == Format::Plain {
+            times.learn(lines.sample());
+        }
+        Ok(LogReader {
+            place,
+            format,
+            compression,
+            lines,
+            stored_bytes_read,
+            decoder: Decoder::new(format, LINE_BYTES_MAX),
+            times,
+            unfinished: None,
+        })
+    }
+
+    /// How the log's lines are wrapped.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Bytes read so far, as they are stored.
+    pub fn stored_bytes_read(&self) -> u64 {
+        self.stored_bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// What comes next, or `None` at the end.
+    ///
+    /// # Errors
+    /// When the log cannot be read to its end; every whole line before was handed out then.
+    pub fn next_step(&mut self) -> Result<Option<Step<'_>>, ReadError> {
+        if let Some(unfinished) = &mut self.unfinished {
+            return Ok(unfinished.pop().map(malformed_step));
+        }
+        // Asked first, because a borrow of the line would last into the other arms.
+        if let Err(error) = self.lines.buffer_line() {
+            return Err(self.read_error(&error));
+        }
+        match self.lines.take_buffered() {
+            None => {
+                let mut unfinished = self.decoder.finish();
+                let next = unfinished.pop();
+                self.unfinished = Some(unfinished);
+                Ok(next.map(malformed_step))
+            }
+            Some(RawLine::TooLong) => Ok(Some(Step::Failed(LineFailure::TooLong))),
+            Some(RawLine::Line { bytes, offset }) => {
+                Ok(Some(step_of(self.decoder.decode(bytes, offset), &mut self.times)))
+            }
+        }
+    }
+
+    fn read_error(&self, error: &io::Error) -> ReadError {
+        let packed = match self.compression {
+            Compression::None => None,
+            Compression::Gzip => Some("gzip"),
+            Compression::Zstd => Some("zstd"),
+        };
+        let what = match (packed, error.kind()) {
+            (Some(packed), io::ErrorKind::UnexpectedEof) => {
+                format!("ends in the middle of its {packed} data")
+            }
+            (Some(packed), _) => format!("has damaged {packed} data ({error})"),
+            (None, _) => format!("cannot be read ({error})"),
+        };
+        ReadError {
+            place: self.place.clone(),
+            what,
+            stored_offset: self.stored_bytes_read(),
+            text_offset: packed.map(|_| self.lines.offset()),
+            cut_off_bytes: self.lines.cut_off_bytes(),
+        }
+    }
+}
+
+fn malformed_step(malformed: Malformed) -> Step<'static> {
+    Step::Failed(LineFailure::Malformed(malformed))
+}
+
+fn step_of<'a>(decoded: Decoded<'a>, times: &mut LogTimes) -> Step<'a> {
+    match decoded {
+        Decoded::Held => Step::Piece,
+        Decoded::TooLong => Step::Failed(LineFailure::TooLong),
+        Decoded::Malformed(malformed) => malformed_step(malformed),
+        Decoded::Line { time: Some(time), bytes, offset } => {
+            Step::Line(LogLine { bytes, time, position: 0, offset })
+        }
+        Decoded::Line { time: None, bytes, offset } => match times.next(bytes) {
+            None => Step::Failed(LineFailure::NoTime),
+            Some((time, position)) => Step::Line(LogLine { bytes, time, position, offset }),
+        },
+    }
+}

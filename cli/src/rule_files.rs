@@ -1,0 +1,77 @@
+//! Rule files from disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use statetrail_rules::{Diagnostic, RuleSet, RuleText, Severity};
+
+use crate::failure::{Exit, Failure};
+
+/// Reads rule files and all `*.yaml` and `*.yml` of folders, in the order of their names.
+///
+/// # Errors
+/// When a path does not exist or cannot be read, or a folder holds no rule file.
+pub fn read_rule_texts(paths: &[PathBuf]) -> Result<Vec<RuleText>, Failure> {
+    let mut texts: Vec<RuleText> = Vec::new();
+    for path in paths {
+        for file in rule_files_of(path)? {
+            let name = file.display().to_string();
+            if texts.iter().any(|known| known.name == name) {
+                continue;
+            }
+            let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+            texts.push(RuleText { name, text });
+        }
+    }
+    Ok(texts)
+}
+
+fn rule_files_of(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| unreadable(path, &error))? {
+        let file = entry.map_err(|error| unreadable(path, &error))?.path();
+        let is_rule_file = file.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        if is_rule_file && file.is_file() {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        let message = format!("the folder {} holds no rule file", path.display());
+        return Err(Failure::new(Exit::Failed, message).hint("rule files end in .yaml or .yml"));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Failure::new(Exit::Failed, format!("{path}: there is no such rule file or folder"))
+        }
+        std::io::ErrorKind::InvalidData => {
+            Failure::new(Exit::Failed, format!("{path}: a rule file must be UTF-8 text"))
+        }
+        _ => Failure::new(Exit::Failed, format!("{path}: cannot be read: {error}")),
+    }
+}
+
+/// Compiles rule files for use.
+///
+/// # Errors
+/// When a file has an error; all of them are told.
+pub fn compile(texts: &[RuleText]) -> Result<RuleSet, Failure> {
+    let (rules, diagnostics) = RuleSet::parse(texts);
+    let is_error = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
+    let errors: Vec<String> =
+        diagnostics.iter().filter(is_error).map(Diagnostic::to_string).collect();
+    if errors.is_empty() {
+        return Ok(rules);
+    }
+    let message = format!("the rules cannot be used\n{}", errors.join("\n"));
+    Err(Failure::new(Exit::Failed, message).hint("`statetrail rules check` runs the samples too"))
+}

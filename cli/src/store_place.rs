@@ -1,0 +1,83 @@
+//! Where the store is: what `--store` means, and the place in the user's data folder.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::failure::{Exit, Failure};
+
+const SCHEME: &str = "sqlite:";
+const FILE: &str = "statetrail/trail.db";
+
+/// The file of the store that was asked for, or the one in the user's data folder.
+///
+/// # Errors
+/// When the store is of a kind that is unknown, or there is no data folder.
+pub fn store_path(typed: Option<&str>) -> Result<PathBuf, Failure> {
+    match typed {
+        Some(typed) => path_of(typed),
+        None => default_path(|name| std::env::var_os(name)).ok_or_else(|| {
+            Failure::new(Exit::Usage, "no data folder is known for this user")
+                .hint("say where the store is: --store sqlite:PATH")
+        }),
+    }
+}
+
+fn path_of(typed: &str) -> Result<PathBuf, Failure> {
+    let wrong = |message: String| {
+        Failure::new(Exit::Usage, message).hint("a store is named like sqlite:trail.db")
+    };
+    match typed.strip_prefix(SCHEME) {
+        Some("") => Err(wrong(format!("--store {typed}: the path is missing"))),
+        Some(path) => Ok(PathBuf::from(path)),
+        None => match typed.split_once(':') {
+            Some((scheme, _)) => Err(wrong(format!("--store {typed}: unknown kind of store {scheme:?}"))),
+            None => Err(wrong(format!("--store {typed}: the kind of store is missing"))),
+        },
+    }
+}
+
+/// The data folder as the system's conventions have it. `variable` reads the environment.
+fn default_path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        folder("XDG_DATA_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| folder("HOME").map(|home| home.join(".local/share")))
+    };
+    data.map(|data| data.join(FILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_store_is_named() {
+        assert_eq!(path_of("sqlite:a/b.db").ok(), Some(PathBuf::from("a/b.db")));
+        for wrong in ["sqlite:", "a/b.db", "postgres://x", ""] {
+            assert_eq!(path_of(wrong).unwrap_err().exit(), Exit::Usage, "{wrong}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_data_folder() {
+        for (data, home, expected) in [
+            ("/data", "/home/u", Some("/data/statetrail/trail.db")),
+            ("", "/home/u", Some("/home/u/.local/share/statetrail/trail.db")),
+            ("relative", "/home/u", Some("/home/u/.local/share/statetrail/trail.db")),
+            ("", "", None),
+        ] {
+            let variable = |name: &str| match name {
+                "XDG_DATA_HOME" => Some(OsString::from(data)),
+                "HOME" => Some(OsString::from(home)),
+                _ => None,
+            };
+            assert_eq!(default_path(variable), expected.map(PathBuf::from));
+        }
+    }
+}
