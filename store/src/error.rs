@@ -1,0 +1,106 @@
+//! What can go wrong with a store.
+
+/// Why a store could not do what it was asked. Each message names the store's place, the cause
+/// and, where there is one, the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is nothing to read.
+    #[error("{place}: there is no store; an import creates it")]
+    Missing {
+        /// The store.
+        place: String,
+    },
+    /// The file is something else.
+    #[error("{place}: not a statetrail store, but {found}")]
+    NotAStore {
+        /// The store.
+        place: String,
+        /// What stands there.
+        found: String,
+    },
+    /// The store was made by another version.
+    #[error(
+        "{place}: the store has format {found}, this program reads format {supported}; {}",
+        way_out(*found, *supported)
+    )]
+    OtherFormat {
+        /// The store.
+        place: String,
+        /// The store's format.
+        found: i64,
+        /// The only format that this program knows.
+        supported: i64,
+    },
+    /// Writing is not allowed.
+    #[error("{place}: cannot be written: {reason}")]
+    ReadOnly {
+        /// The store.
+        place: String,
+        /// What forbids it.
+        reason: String,
+    },
+    /// The file or its folder cannot be opened.
+    #[error("{place}: cannot be opened: {reason}")]
+    Open {
+        /// The store.
+        place: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// There is no room left.
+    #[error("{place}: the disk is full; what was stored before is safe, free some room and repeat")]
+    Full {
+        /// The store.
+        place: String,
+    },
+    /// Somebody else is writing.
+    #[error("{place}: another process has been writing for {waited_seconds} s; try again later")]
+    Busy {
+        /// The store.
+        place: String,
+        /// How long we waited for our turn.
+        waited_seconds: u64,
+    },
+    /// The store is damaged.
+    #[error("{place}: the store is damaged: {detail}; import the logs again into a new one")]
+    Damaged {
+        /// The store.
+        place: String,
+        /// What does not fit.
+        detail: String,
+    },
+    /// The store has no way to hold this event.
+    #[error("event {id} cannot be stored: its {part} is above {limit}")]
+    OutOfRange {
+        /// The event's id.
+        id: String,
+        /// Which part.
+        part: &'static str,
+        /// The greatest value.
+        limit: u64,
+    },
+    /// Anything else that the database or the system said.
+    #[error("{place}: {source}")]
+    Failed {
+        /// The store.
+        place: String,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later, without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, StoreError::Busy { .. })
+    }
+}
+
+fn way_out(found: i64, supported: i64) -> &'static str {
+    if found > supported {
+        "use a newer statetrail"
+    } else {
+        "import the logs again into a new store"
+    }
+}

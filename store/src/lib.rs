@@ -1,0 +1,15 @@
+//! The store: keeps events for good and answers what happened.
+//!
+//! [`EventStore`] is all that the rest of statetrail knows of a store. Behind it stands
+//! [`sqlite`], one file on one machine. Nothing outside of this crate knows SQL, and this crate
+//! knows no rules.
+
+mod error;
+pub mod sqlite;
+mod store;
+
+pub use error::StoreError;
+pub use store::{
+    Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, Order, Place,
+    TimelineQuery, TrailQuery,
+};

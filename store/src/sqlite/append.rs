@@ -1,0 +1,208 @@
+//! Writing a batch: one transaction, each touched entity read and written once.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use statetrail_event::{Event, MAX_SEQ};
+
+use super::batch::{Batch, Incoming, TouchedEntity};
+use super::buckets::Buckets;
+use super::codec::encode_changes;
+use super::failure::Failure;
+use super::intern::Interner;
+use crate::{Appended, KnownEvent, StoreError};
+
+/// The one connection that writes, and what it remembers from batch to batch.
+pub(super) struct Writer {
+    connection: Connection,
+    memory: Memory,
+    /// SQLite's counter of what other connections changed, as of our last batch. `None` when
+    /// nothing that is remembered can be trusted.
+    data_version: Option<i64>,
+}
+
+#[derive(Default)]
+struct Memory {
+    interner: Interner,
+    buckets: Buckets,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection) -> Writer {
+        Writer { connection, memory: Memory::default(), data_version: None }
+    }
+
+    /// Stores the batch, or nothing of it.
+    pub(super) fn append(&mut self, batch: &[KnownEvent]) -> Result<Appended, Failure> {
+        for known in batch {
+            check_range(&known.event)?;
+        }
+        let trusted = self.data_version.take();
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let data_version =
+            transaction.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if trusted != Some(data_version) {
+            self.memory.interner.clear();
+            self.memory.buckets = Buckets::read(&transaction)?;
+        }
+        let appended = append_all(&transaction, &mut self.memory, batch)?;
+        transaction.commit()?;
+        self.data_version = Some(data_version);
+        Ok(appended)
+    }
+}
+
+/// The database holds signed numbers.
+fn check_range(event: &Event) -> Result<(), Failure> {
+    let part = if event.seq > MAX_SEQ {
+        "seq"
+    } else if event.offset.is_some_and(|offset| offset > MAX_SEQ) {
+        "offset"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Event(StoreError::OutOfRange { id: event.id.to_string(), part, limit: MAX_SEQ }))
+}
+
+fn append_all(
+    transaction: &Transaction<'_>,
+    memory: &mut Memory,
+    batch: &[KnownEvent],
+) -> Result<Appended, Failure> {
+    let Batch { mut entities, events, line_count } = Batch::read(transaction, batch)?;
+    let mut inserter = Inserter::new(transaction, memory, line_count)?;
+    let mut appended = Appended::default();
+    for of_entity in events.chunk_by(|a, b| a.entity == b.entity) {
+        let entity = &mut entities[of_entity[0].entity];
+        let new = inserter.insert_all(entity, of_entity)?;
+        appended.new += new;
+        appended.repeated += of_entity.len() as u64 - new;
+        if new > 0 {
+            entity.write(transaction, &mut inserter.scratch)?;
+        }
+    }
+    Ok(appended)
+}
+
+/// Inserts events and their lines.
+struct Inserter<'a> {
+    transaction: &'a Transaction<'a>,
+    memory: &'a mut Memory,
+    /// The row of each line of the batch, once it has one.
+    line_numbers: Vec<Option<i64>>,
+    next_line_number: i64,
+    scratch: Vec<u8>,
+}
+
+impl<'a> Inserter<'a> {
+    fn new(
+        transaction: &'a Transaction<'a>,
+        memory: &'a mut Memory,
+        line_count: usize,
+    ) -> Result<Inserter<'a>, Failure> {
+        let next_line_number = transaction.query_row(
+            "SELECT coalesce(max(line_no), 0) + 1 FROM lines",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(Inserter {
+            transaction,
+            memory,
+            line_numbers: vec![None; line_count],
+            next_line_number,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Inserts an entity's events, which come in their order, and returns how many are new.
+    fn insert_all(
+        &mut self,
+        entity: &mut TouchedEntity<'_>,
+        events: &[Incoming<'_>],
+    ) -> Result<u64, Failure> {
+        let mut new = 0;
+        for incoming in events {
+            if self.insert(entity.row.number, incoming)? {
+                entity.row.take_in(incoming.known);
+                new += 1;
+            }
+        }
+        Ok(new)
+    }
+
+    /// Inserts an event with its line, and returns whether it is new.
+    fn insert(&mut self, entity_number: i64, incoming: &Incoming<'_>) -> Result<bool, Failure> {
+        let event = &incoming.known.event;
+        let known_at = incoming.known.known_at.nanos();
+        let bucket = self.memory.buckets.number_at(event.time);
+        let line_number = self.line_numbers[incoming.line];
+        self.scratch.clear();
+        encode_changes(&event.changes, &mut self.scratch);
+        let inserted = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO events
+                     (bucket, entity_no, time, seq, id, name, changes, known_at, line_no)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                bucket,
+                entity_number,
+                event.time.nanos(),
+                event.seq,
+                event.id.0,
+                event.name,
+                self.scratch,
+                known_at,
+                line_number.unwrap_or(self.next_line_number),
+            ])?;
+        if inserted == 0 {
+            self.lower_known_at(bucket, entity_number, event, known_at)?;
+            return Ok(false);
+        }
+        if line_number.is_none() {
+            self.insert_line(event)?;
+            self.line_numbers[incoming.line] = Some(self.next_line_number);
+            self.next_line_number += 1;
+        }
+        Ok(true)
+    }
+
+    fn insert_line(&mut self, event: &Event) -> Result<(), Failure> {
+        let interner = &mut self.memory.interner;
+        let source = interner.source(self.transaction, &event.source)?;
+        let rule =
+            event.rule.as_ref().map(|rule| interner.rule(self.transaction, rule)).transpose()?;
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO lines (line_no, source_no, rule_no, offset, line)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![self.next_line_number, source, rule, event.offset, event.line])?;
+        Ok(())
+    }
+
+    /// Of several copies the earliest known-at counts.
+    fn lower_known_at(
+        &self,
+        bucket: i64,
+        entity_number: i64,
+        event: &Event,
+        known_at: i64,
+    ) -> Result<(), Failure> {
+        self.transaction
+            .prepare_cached(
+                "UPDATE events SET known_at = ?6
+                 WHERE bucket = ?1 AND entity_no = ?2 AND time = ?3 AND seq = ?4 AND id = ?5
+                     AND known_at > ?6",
+            )?
+            .execute(params![
+                bucket,
+                entity_number,
+                event.time.nanos(),
+                event.seq,
+                event.id.0,
+                known_at,
+            ])?;
+        Ok(())
+    }
+}

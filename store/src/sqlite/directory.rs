@@ -1,0 +1,197 @@
+//! Listing entities and finding their names.
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use statetrail_event::EntityName;
+
+use super::entities::{COLUMNS, read_name, read_row};
+use super::failure::Failure;
+use crate::{Counts, Entity, EntityFilter, NamePart};
+
+/// Conditions joined by AND, with their parameters.
+#[derive(Default)]
+pub(super) struct Conditions {
+    texts: Vec<String>,
+    pub(super) parameters: Vec<SqlValue>,
+}
+
+impl Conditions {
+    /// Adds a condition in which `?` stands for each parameter.
+    pub(super) fn add(
+        &mut self,
+        text: &str,
+        parameters: impl IntoIterator<Item = impl Into<SqlValue>>,
+    ) {
+        self.texts.push(text.to_owned());
+        self.parameters.extend(parameters.into_iter().map(Into::into));
+    }
+
+    /// Adds what the filter asks of the row of `entities`.
+    pub(super) fn add_filter(&mut self, filter: &EntityFilter) {
+        if let Some(namespace) = &filter.namespace {
+            self.add("entities.namespace = ?", [namespace.clone()]);
+        }
+        if let Some(entity_type) = &filter.entity_type {
+            self.add("entities.entity_type = ?", [entity_type.clone()]);
+        }
+        if let Some(prefix) = &filter.id_prefix {
+            self.add("entities.entity_id >= ?", [prefix.clone()]);
+            if let Some(end) = prefix_end(prefix) {
+                self.add("entities.entity_id < ?", [end]);
+            }
+        }
+    }
+
+    /// The WHERE clause.
+    pub(super) fn clause(&self) -> String {
+        if self.texts.is_empty() {
+            return String::new();
+        }
+        format!("WHERE {}", self.texts.join(" AND "))
+    }
+}
+
+/// The least text above every text with that prefix, or `None` if there is none.
+fn prefix_end(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        let next = match last {
+            '\u{d7ff}' => Some('\u{e000}'),
+            _ => char::from_u32(u32::from(last) + 1),
+        };
+        if let Some(next) = next {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+/// See [`EventStore::entities`](crate::EventStore::entities).
+pub(super) fn list(
+    connection: &Connection,
+    filter: &EntityFilter,
+    after: Option<&EntityName>,
+    limit: usize,
+) -> Result<Vec<Entity>, Failure> {
+    let mut conditions = Conditions::default();
+    conditions.add_filter(filter);
+    if let Some(after) = after {
+        conditions.add(
+            "(namespace, entity_type, entity_id) > (?, ?, ?)",
+            [after.namespace(), after.entity_type(), after.id()].map(str::to_owned),
+        );
+    }
+    let sql = format!(
+        "SELECT {COLUMNS}, namespace, entity_type, entity_id FROM entities {}
+         ORDER BY namespace, entity_type, entity_id LIMIT {}",
+        conditions.clause(),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(conditions.parameters))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read_row(row)?.into_entity(read_name(row, 8)?));
+    }
+    Ok(found)
+}
+
+/// See [`EventStore::names`](crate::EventStore::names).
+pub(super) fn names(
+    connection: &Connection,
+    part: &NamePart<'_>,
+    limit: usize,
+) -> Result<Vec<EntityName>, Failure> {
+    if let NamePart::Anywhere(text) = part {
+        let condition = "instr(namespace || '/' || entity_type || '/' || entity_id, ?1) > 0";
+        return select_names(connection, condition, params![text], limit);
+    }
+    let mut found = Vec::new();
+    let mut kind = next_kind(connection, None)?;
+    while let Some((namespace, entity_type)) = kind {
+        let left = limit - found.len();
+        if left == 0 {
+            break;
+        }
+        found.extend(names_of_kind(connection, &namespace, &entity_type, part, left)?);
+        kind = next_kind(connection, Some((namespace, entity_type)))?;
+    }
+    Ok(found)
+}
+
+/// The first pair of namespace and type after that one. There are few pairs however many
+/// entities there are, so walking over them spares an index over all ids.
+fn next_kind(
+    connection: &Connection,
+    after: Option<(String, String)>,
+) -> Result<Option<(String, String)>, Failure> {
+    let (namespace, entity_type) = after.unwrap_or_default();
+    let kind = connection
+        .prepare_cached(
+            "SELECT namespace, entity_type FROM entities
+             WHERE (namespace, entity_type) > (?1, ?2)
+             ORDER BY namespace, entity_type LIMIT 1",
+        )?
+        .query_row([namespace, entity_type], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(kind)
+}
+
+fn names_of_kind(
+    connection: &Connection,
+    namespace: &str,
+    entity_type: &str,
+    part: &NamePart<'_>,
+    limit: usize,
+) -> Result<Vec<EntityName>, Failure> {
+    let of_kind = "namespace = ?1 AND entity_type = ?2";
+    match part {
+        NamePart::Subject { entity_type: wanted, .. } if *wanted != entity_type => Ok(Vec::new()),
+        NamePart::Subject { id, .. } | NamePart::Id(id) => {
+            let condition = format!("{of_kind} AND entity_id = ?3");
+            select_names(connection, &condition, params![namespace, entity_type, id], limit)
+        }
+        NamePart::IdPrefix(prefix) => match prefix_end(prefix) {
+            Some(end) => {
+                let condition = format!("{of_kind} AND entity_id >= ?3 AND entity_id < ?4");
+                let parameters = params![namespace, entity_type, prefix, end];
+                select_names(connection, &condition, parameters, limit)
+            }
+            None => {
+                let condition = format!("{of_kind} AND entity_id >= ?3");
+                let parameters = params![namespace, entity_type, prefix];
+                select_names(connection, &condition, parameters, limit)
+            }
+        },
+        NamePart::Anywhere(_) => Ok(Vec::new()),
+    }
+}
+
+fn select_names(
+    connection: &Connection,
+    condition: &str,
+    parameters: &[&dyn rusqlite::ToSql],
+    limit: usize,
+) -> Result<Vec<EntityName>, Failure> {
+    let sql = format!(
+        "SELECT namespace, entity_type, entity_id FROM entities WHERE {condition}
+         ORDER BY namespace, entity_type, entity_id LIMIT {}",
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(parameters)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read_name(row, 0)?);
+    }
+    Ok(found)
+}
+
+/// See [`EventStore::counts`](crate::EventStore::counts).
+pub(super) fn counts(connection: &Connection) -> Result<Counts, Failure> {
+    let sql = "SELECT count(*), coalesce(sum(events), 0) FROM entities";
+    let counts = connection
+        .query_row(sql, [], |row| Ok(Counts { entities: row.get(0)?, events: row.get(1)? }))?;
+    Ok(counts)
+}

@@ -1,0 +1,60 @@
+//! From the database's errors to ours.
+
+use rusqlite::ErrorCode;
+
+use super::codec::Unreadable;
+use super::schema::BUSY_TIMEOUT;
+use crate::StoreError;
+
+/// An error inside of this module, before it is known at which place.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Database(rusqlite::Error),
+    Row(Unreadable),
+    Event(StoreError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Database(error)
+    }
+}
+
+impl From<Unreadable> for Failure {
+    fn from(unreadable: Unreadable) -> Failure {
+        Failure::Row(unreadable)
+    }
+}
+
+impl Failure {
+    /// The error for the user of the store at that place.
+    pub(super) fn at(self, place: &str) -> StoreError {
+        let place = place.to_owned();
+        match self {
+            Failure::Database(error) => at_place(error, place),
+            Failure::Row(Unreadable(detail)) => StoreError::Damaged { place, detail },
+            Failure::Event(error) => error,
+        }
+    }
+}
+
+fn at_place(error: rusqlite::Error, place: String) -> StoreError {
+    let Some(code) = error.sqlite_error_code() else {
+        return StoreError::Failed { place, source: Box::new(error) };
+    };
+    match code {
+        ErrorCode::NotADatabase => {
+            StoreError::NotAStore { place, found: "a file of another kind".into() }
+        }
+        ErrorCode::DatabaseCorrupt => StoreError::Damaged { place, detail: error.to_string() },
+        ErrorCode::DiskFull => StoreError::Full { place },
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            StoreError::Busy { place, waited_seconds: BUSY_TIMEOUT.as_secs() }
+        }
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
+            StoreError::ReadOnly { place, reason: error.to_string() }
+        }
+        ErrorCode::CannotOpen => StoreError::Open { place, reason: error.to_string() },
+        _ => StoreError::Failed { place, source: Box::new(error) },
+    }
+}

@@ -1,0 +1,171 @@
+//! The store for one machine: one SQLite file.
+//!
+//! One process writes while any number of others read; a second writer waits for its turn,
+//! which comes after every batch. The calls block the thread for as long as the disk needs:
+//! their futures are ready when they are first polled.
+
+mod append;
+mod batch;
+mod buckets;
+mod codec;
+mod directory;
+mod entities;
+mod failure;
+mod intern;
+mod schema;
+mod timeline;
+mod trail;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use statetrail_event::{EntityName, OrderKey, State, Time};
+
+use crate::{
+    Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, StoreError,
+    TimelineQuery, TrailQuery,
+};
+use append::Writer;
+use failure::Failure;
+
+/// Reading connections that are kept open between questions.
+const IDLE_READERS: usize = 8;
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    place: String,
+    /// `None` if the store was opened for reading only.
+    writer: Option<Mutex<Writer>>,
+    idle_readers: Mutex<Vec<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens the store for writing and reading, and creates the file if there is none. Its
+    /// folder has to exist.
+    ///
+    /// # Errors
+    /// When the file is no store of this version, or cannot be written.
+    pub fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+        let mut store = SqliteStore::at(path)?;
+        let connection = schema::open_writer(&store.path, &store.place)?;
+        store.writer = Some(Mutex::new(Writer::new(connection)));
+        Ok(store)
+    }
+
+    /// Opens the store for reading, while another process may write to it.
+    ///
+    /// # Errors
+    /// When there is no file, it is no store of this version, or it cannot be read.
+    pub fn open_read_only(path: &Path) -> Result<SqliteStore, StoreError> {
+        let store = SqliteStore::at(path)?;
+        store.read(|_| Ok(()))?;
+        Ok(store)
+    }
+
+    fn at(path: &Path) -> Result<SqliteStore, StoreError> {
+        let place = path.display().to_string();
+        // An absolute path is never taken for one of SQLite's special names, such as ":memory:".
+        let absolute = std::path::absolute(path).map_err(|error| StoreError::Open {
+            place: place.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(SqliteStore {
+            path: absolute,
+            place,
+            writer: None,
+            idle_readers: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Answers a question from one consistent view of the store.
+    fn read<T>(
+        &self,
+        answer: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let idle = lock(&self.idle_readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => schema::open_reader(&self.path, &self.place)?,
+        };
+        let answer_in_transaction = || {
+            let transaction = connection.unchecked_transaction()?;
+            let answer = answer(&transaction)?;
+            transaction.commit()?;
+            Ok(answer)
+        };
+        let answer = answer_in_transaction().map_err(|failure: Failure| failure.at(&self.place))?;
+        let mut idle_readers = lock(&self.idle_readers);
+        if idle_readers.len() < IDLE_READERS {
+            idle_readers.push(connection);
+        }
+        Ok(answer)
+    }
+}
+
+/// A panic in another thread leaves nothing half-done behind: its transaction was rolled back.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn append(&self, batch: &[KnownEvent]) -> Result<Appended, StoreError> {
+        let Some(writer) = &self.writer else {
+            let reason = "it was opened for reading only".to_owned();
+            return Err(StoreError::ReadOnly { place: self.place.clone(), reason });
+        };
+        lock(writer).append(batch).map_err(|failure| failure.at(&self.place))
+    }
+
+    async fn entity(&self, name: &EntityName) -> Result<Option<Entity>, StoreError> {
+        self.read(|connection| {
+            let row = entities::find(connection, name)?;
+            Ok(row.map(|row| row.into_entity(name.clone())))
+        })
+    }
+
+    async fn entities(
+        &self,
+        filter: &EntityFilter,
+        after: Option<&EntityName>,
+        limit: usize,
+    ) -> Result<Vec<Entity>, StoreError> {
+        self.read(|connection| directory::list(connection, filter, after, limit))
+    }
+
+    async fn names(
+        &self,
+        part: &NamePart<'_>,
+        limit: usize,
+    ) -> Result<Vec<EntityName>, StoreError> {
+        self.read(|connection| directory::names(connection, part, limit))
+    }
+
+    async fn trail(
+        &self,
+        name: &EntityName,
+        query: &TrailQuery,
+    ) -> Result<Vec<KnownEvent>, StoreError> {
+        self.read(|connection| trail::trail(connection, name, query))
+    }
+
+    async fn state_at(
+        &self,
+        name: &EntityName,
+        at: OrderKey,
+        as_known_at: Option<Time>,
+    ) -> Result<Option<State>, StoreError> {
+        self.read(|connection| trail::state_at(connection, name, at, as_known_at))
+    }
+
+    async fn timeline(&self, query: &TimelineQuery) -> Result<Vec<KnownEvent>, StoreError> {
+        self.read(|connection| timeline::timeline(connection, query))
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(directory::counts)
+    }
+}

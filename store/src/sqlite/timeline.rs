@@ -1,0 +1,83 @@
+//! Events of all entities by time.
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, params_from_iter};
+use statetrail_event::OrderKey;
+
+use super::directory::Conditions;
+use super::entities::{find_number, read_name};
+use super::failure::Failure;
+use super::trail::{EVENT_COLUMNS, EVENT_JOINS, read_event, sql_direction};
+use crate::{KnownEvent, Order, Place, TimelineQuery};
+
+/// Columns of [`EVENT_COLUMNS`], behind which the entity's name begins.
+const NAME_COLUMN: usize = 12;
+
+/// See [`EventStore::timeline`](crate::EventStore::timeline).
+pub(super) fn timeline(
+    connection: &Connection,
+    query: &TimelineQuery,
+) -> Result<Vec<KnownEvent>, Failure> {
+    let mut conditions = Conditions::default();
+    conditions.add("events.time BETWEEN ? AND ?", [query.from.nanos(), query.to.nanos()]);
+    if let Some(place) = &query.after {
+        add_place(connection, &mut conditions, place, query.order)?;
+    }
+    if let Some(known_at) = query.as_known_at {
+        conditions.add("events.known_at <= ?", [known_at.nanos()]);
+    }
+    if let Some(name) = &query.name {
+        conditions.add("events.name = ?", [name.clone()]);
+    }
+    conditions.add_filter(&query.entities);
+    if let Some(text) = &query.text {
+        conditions.add("instr(lines.line, ?) > 0", [text.clone()]);
+    }
+    let direction = sql_direction(query.order);
+    // The order of the joins is fixed, or a filter on entities might lead to reading all their
+    // trails first.
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS}, namespace, entity_type, entity_id
+         FROM events INDEXED BY timeline
+         CROSS JOIN entities ON entities.entity_no = events.entity_no {EVENT_JOINS} {}
+         ORDER BY events.time {direction}, events.seq {direction}, events.id {direction},
+             events.bucket {direction}, events.entity_no {direction}
+         LIMIT {}",
+        conditions.clause(),
+        i64::try_from(query.limit).unwrap_or(i64::MAX),
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(conditions.parameters))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read_event(row, read_name(row, NAME_COLUMN)?)?);
+    }
+    Ok(found)
+}
+
+/// Events with the same key lie in the same bucket, so that they are ordered by entity number.
+fn add_place(
+    connection: &Connection,
+    conditions: &mut Conditions,
+    place: &Place,
+    order: Order,
+) -> Result<(), Failure> {
+    let OrderKey { time, seq, id } = place.key;
+    let number = find_number(connection, &place.entity)?.unwrap_or(0);
+    let comparison = match order {
+        Order::OldestFirst => ">",
+        Order::NewestFirst => "<",
+    };
+    conditions.add(
+        &format!(
+            "(events.time, events.seq, events.id, events.entity_no) {comparison} (?, ?, ?, ?)"
+        ),
+        [
+            SqlValue::from(time.nanos()),
+            SqlValue::from(i64::try_from(seq).unwrap_or(i64::MAX)),
+            SqlValue::from(id.0.to_vec()),
+            SqlValue::from(number),
+        ],
+    );
+    Ok(())
+}

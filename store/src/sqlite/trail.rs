@@ -1,0 +1,218 @@
+//! Reading trails, and states at a moment.
+
+use std::ops::Bound;
+
+use rusqlite::{Connection, Row, params};
+use statetrail_event::{EntityName, Event, EventId, OrderKey, Source, State, Time};
+
+use super::buckets::Buckets;
+use super::codec::{MAX_KEY, MIN_KEY, decode_changes, next_key, previous_key};
+use super::entities::{self, EntityRow};
+use super::failure::Failure;
+use crate::{KnownEvent, Order, TrailQuery};
+
+/// The columns of an event with its line, and the joins that they need.
+pub(super) const EVENT_COLUMNS: &str = "events.time, events.seq, events.id, events.name,
+    events.changes, events.known_at, lines.offset, lines.line, rules.rule, sources.uri,
+    sources.node, sources.file";
+pub(super) const EVENT_JOINS: &str = "
+    CROSS JOIN lines ON lines.line_no = events.line_no
+    CROSS JOIN sources ON sources.source_no = lines.source_no
+    LEFT JOIN rules ON rules.rule_no = lines.rule_no";
+
+/// The columns that a state is folded from.
+const FOLD_COLUMNS: &str = "events.time, events.seq, events.id, events.changes";
+
+/// Reads [`EVENT_COLUMNS`].
+pub(super) fn read_event(row: &Row<'_>, entity: EntityName) -> Result<KnownEvent, Failure> {
+    let key = read_key(row)?;
+    let event = Event {
+        id: key.id,
+        entity,
+        name: row.get(3)?,
+        time: key.time,
+        seq: key.seq,
+        changes: decode_changes(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?,
+        source: Source { uri: row.get(9)?, node: row.get(10)?, file: row.get(11)? },
+        offset: row.get(6)?,
+        rule: row.get(8)?,
+        line: row.get(7)?,
+    };
+    Ok(KnownEvent { event, known_at: Time::from_nanos(row.get(5)?) })
+}
+
+/// Reads the columns `time, seq, id` at the beginning of a row.
+pub(super) fn read_key(row: &Row<'_>) -> Result<OrderKey, Failure> {
+    Ok(OrderKey { time: Time::from_nanos(row.get(0)?), seq: row.get(1)?, id: EventId(row.get(2)?) })
+}
+
+/// A stretch of a trail, both ends inclusive.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyRange {
+    pub(super) from: OrderKey,
+    pub(super) to: OrderKey,
+}
+
+impl KeyRange {
+    /// `None` if no key lies between the bounds.
+    fn of(from: Bound<OrderKey>, to: Bound<OrderKey>) -> Option<KeyRange> {
+        let from = match from {
+            Bound::Unbounded => MIN_KEY,
+            Bound::Included(key) => key,
+            Bound::Excluded(key) => next_key(key)?,
+        };
+        let to = match to {
+            Bound::Unbounded => MAX_KEY,
+            Bound::Included(key) => key.min(MAX_KEY),
+            Bound::Excluded(key) => previous_key(key)?.min(MAX_KEY),
+        };
+        (from <= to).then_some(KeyRange { from, to })
+    }
+
+    /// The part of the range where the entity may have events, so that no bucket is visited in
+    /// vain.
+    fn within(self, entity: &EntityRow) -> Option<KeyRange> {
+        let from = self.from.max(OrderKey::start_of(entity.first));
+        let to = self.to.min(OrderKey::end_of(entity.last));
+        (from <= to).then_some(KeyRange { from, to })
+    }
+}
+
+/// A stretch of one entity's trail, as far as it was known at a moment.
+pub(super) struct Slice<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) entity_number: i64,
+    pub(super) range: KeyRange,
+    pub(super) as_known_at: Option<Time>,
+}
+
+impl Slice<'_> {
+    /// Calls `visit` for each event's row, which holds the columns that were asked for, until
+    /// `limit` rows are read.
+    pub(super) fn visit(
+        &self,
+        columns_and_joins: (&str, &str),
+        order: Order,
+        limit: usize,
+        mut visit: impl FnMut(&Row<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (columns, joins) = columns_and_joins;
+        let direction = sql_direction(order);
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {columns} FROM events {joins}
+             WHERE events.bucket = ?1 AND events.entity_no = ?2
+                 AND (events.time, events.seq, events.id) >= (?3, ?4, ?5)
+                 AND (events.time, events.seq, events.id) <= (?6, ?7, ?8)
+                 AND events.known_at <= ?9
+             ORDER BY events.time {direction}, events.seq {direction}, events.id {direction}
+             LIMIT ?10"
+        ))?;
+        let KeyRange { from, to } = self.range;
+        let known_at = self.as_known_at.unwrap_or(Time::MAX).nanos();
+        let mut left = i64::try_from(limit).unwrap_or(i64::MAX);
+        for bucket in self.buckets(order)? {
+            let mut rows = statement.query(params![
+                bucket,
+                self.entity_number,
+                from.time.nanos(),
+                from.seq,
+                from.id.0,
+                to.time.nanos(),
+                to.seq,
+                to.id.0,
+                known_at,
+                left,
+            ])?;
+            while let Some(row) = rows.next()? {
+                visit(row)?;
+                left -= 1;
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The numbers of the buckets that the slice may lie in, in the order of reading.
+    fn buckets(&self, order: Order) -> Result<Vec<i64>, Failure> {
+        let buckets = Buckets::read(self.connection)?;
+        let covering = buckets.covering(self.range.from.time, self.range.to.time);
+        let mut numbers: Vec<i64> = covering.iter().map(|bucket| bucket.number).collect();
+        if order == Order::NewestFirst {
+            numbers.reverse();
+        }
+        Ok(numbers)
+    }
+}
+
+/// The word behind each column of an ORDER BY.
+pub(super) fn sql_direction(order: Order) -> &'static str {
+    match order {
+        Order::OldestFirst => "ASC",
+        Order::NewestFirst => "DESC",
+    }
+}
+
+/// See [`EventStore::trail`](crate::EventStore::trail).
+pub(super) fn trail(
+    connection: &Connection,
+    name: &EntityName,
+    query: &TrailQuery,
+) -> Result<Vec<KnownEvent>, Failure> {
+    let mut found = Vec::new();
+    let Some(entity) = entities::find(connection, name)? else { return Ok(found) };
+    let range = KeyRange::of(query.from, query.to).and_then(|range| range.within(&entity));
+    let Some(range) = range else { return Ok(found) };
+    let as_known_at = query.as_known_at;
+    let slice = Slice { connection, entity_number: entity.number, range, as_known_at };
+    slice.visit((EVENT_COLUMNS, EVENT_JOINS), query.order, query.limit, |row| {
+        found.push(read_event(row, name.clone())?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// See [`EventStore::state_at`](crate::EventStore::state_at).
+pub(super) fn state_at(
+    connection: &Connection,
+    name: &EntityName,
+    at: OrderKey,
+    as_known_at: Option<Time>,
+) -> Result<Option<State>, Failure> {
+    let Some(entity) = entities::find(connection, name)? else { return Ok(None) };
+    let everything_known = as_known_at.is_none_or(|known_at| entity.known_by <= known_at);
+    if at >= OrderKey::end_of(entity.last) && everything_known {
+        return Ok(Some(entity.state));
+    }
+    let range = KeyRange { from: MIN_KEY, to: at };
+    let mut fold = Fold::default();
+    if let Some(range) = range.within(&entity) {
+        fold.events(&Slice { connection, entity_number: entity.number, range, as_known_at })?;
+    }
+    Ok(fold.finish())
+}
+
+/// A state on its way.
+#[derive(Default)]
+pub(super) struct Fold {
+    state: State,
+    events: u64,
+}
+
+impl Fold {
+    /// Takes in the events of a slice.
+    pub(super) fn events(&mut self, slice: &Slice<'_>) -> Result<(), Failure> {
+        slice.visit((FOLD_COLUMNS, ""), Order::OldestFirst, usize::MAX, |row| {
+            self.events += 1;
+            let changes = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+            self.state.apply(read_key(row)?, &decode_changes(changes)?);
+            Ok(())
+        })
+    }
+
+    /// The state, or `None` if there was no event.
+    fn finish(self) -> Option<State> {
+        (self.events > 0).then_some(self.state)
+    }
+}

@@ -1,0 +1,254 @@
+//! The trait that every store implements, and the words of its questions and answers.
+
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use statetrail_event::{EntityName, Event, OrderKey, State, Time};
+
+use crate::StoreError;
+
+/// Keeps events for good and answers what happened.
+///
+/// What every store promises:
+/// - An event is the same event whenever entity and [`OrderKey`] are the same. Writing it again
+///   changes nothing, neither counts nor answers (invariant I3). Of several copies the earliest
+///   known-at counts, so that no answer depends on the order in which copies arrive.
+/// - The order in which events arrive and how they are batched change no answer (I1), and
+///   neither do the shortcuts that a store keeps for long trails (I5).
+/// - When [`append`](EventStore::append) returns, its events survive the death of the process
+///   and every later question sees them. When it fails, none or all of them are stored;
+///   appending the same batch again is always right.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Stores a batch of events, in any order, of any entities.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; the batch may be appended again.
+    async fn append(&self, batch: &[KnownEvent]) -> Result<Appended, StoreError>;
+
+    /// What is known of one entity, or `None` if it has no event.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn entity(&self, name: &EntityName) -> Result<Option<Entity>, StoreError>;
+
+    /// The entities that pass the filter, in the order of their names, from the first one after
+    /// `after`; at most `limit`, fewer only at the end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn entities(
+        &self,
+        filter: &EntityFilter,
+        after: Option<&EntityName>,
+        limit: usize,
+    ) -> Result<Vec<Entity>, StoreError>;
+
+    /// The names of entities of which only a part is known, in the order of names, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn names(&self, part: &NamePart<'_>, limit: usize)
+    -> Result<Vec<EntityName>, StoreError>;
+
+    /// A stretch of an entity's trail; empty if there is no such entity.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn trail(
+        &self,
+        name: &EntityName,
+        query: &TrailQuery,
+    ) -> Result<Vec<KnownEvent>, StoreError>;
+
+    /// The state of an entity by its events up to and including the key `at`, or `None` if
+    /// there are none. With `as_known_at`, only the events that were known by then count.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn state_at(
+        &self,
+        name: &EntityName,
+        at: OrderKey,
+        as_known_at: Option<Time>,
+    ) -> Result<Option<State>, StoreError>;
+
+    /// Events of all entities by time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn timeline(&self, query: &TimelineQuery) -> Result<Vec<KnownEvent>, StoreError>;
+
+    /// How much the store holds.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+}
+
+/// An event and when it became known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownEvent {
+    /// The event.
+    pub event: Event,
+    /// When it was accepted for storing.
+    pub known_at: Time,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Events that were stored.
+    pub new: u64,
+    /// Events that were there already, copies within the batch included.
+    pub repeated: u64,
+}
+
+/// What is known of an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entity {
+    /// Its name.
+    pub name: EntityName,
+    /// Its state by all its events.
+    pub state: State,
+    /// The time of its first event.
+    pub first: Time,
+    /// The time of its last event.
+    pub last: Time,
+    /// None of its events became known after this moment.
+    pub known_by: Time,
+}
+
+/// Which entities are meant; a part that is `None` lets every entity pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntityFilter {
+    /// The whole namespace.
+    pub namespace: Option<String>,
+    /// The whole type.
+    pub entity_type: Option<String>,
+    /// How the id begins.
+    pub id_prefix: Option<String>,
+}
+
+/// The part of an entity's name that a person typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamePart<'a> {
+    /// The whole id, in any namespace and type.
+    Id(&'a str),
+    /// The whole type and the whole id, in any namespace.
+    Subject {
+        /// The type.
+        entity_type: &'a str,
+        /// The id.
+        id: &'a str,
+    },
+    /// The beginning of the id, in any namespace and type.
+    IdPrefix(&'a str),
+    /// Any part of the full name. A store may have to look at every entity.
+    Anywhere(&'a str),
+}
+
+/// Which way to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// In the order of time.
+    #[default]
+    OldestFirst,
+    /// Against it.
+    NewestFirst,
+}
+
+/// Which part of a trail to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrailQuery {
+    /// The lower end.
+    pub from: Bound<OrderKey>,
+    /// The upper end.
+    pub to: Bound<OrderKey>,
+    /// Leave out what became known after this moment.
+    pub as_known_at: Option<Time>,
+    /// From which end to read.
+    pub order: Order,
+    /// At most so many events; fewer come only at the end.
+    pub limit: usize,
+}
+
+/// The whole trail, oldest first, in one answer.
+impl Default for TrailQuery {
+    fn default() -> TrailQuery {
+        TrailQuery {
+            from: Bound::Unbounded,
+            to: Bound::Unbounded,
+            as_known_at: None,
+            order: Order::OldestFirst,
+            limit: usize::MAX,
+        }
+    }
+}
+
+/// Which events of all entities to read. They come in the order of their keys; those with the
+/// same key in an order that never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimelineQuery {
+    /// The first moment.
+    pub from: Time,
+    /// The last moment, inclusive.
+    pub to: Time,
+    /// Only entities of this namespace and type, with this beginning of the id.
+    pub entities: EntityFilter,
+    /// Only events with this name.
+    pub name: Option<String>,
+    /// Only events whose line holds this text, upper and lower case told apart.
+    pub text: Option<String>,
+    /// Leave out what became known after this moment.
+    pub as_known_at: Option<Time>,
+    /// From which end to read.
+    pub order: Order,
+    /// Go on after this event of an earlier page (before it, newest first).
+    pub after: Option<Place>,
+    /// At most so many events; fewer come only at the end.
+    pub limit: usize,
+}
+
+/// The whole timeline, oldest first, in one answer.
+impl Default for TimelineQuery {
+    fn default() -> TimelineQuery {
+        TimelineQuery {
+            from: Time::MIN,
+            to: Time::MAX,
+            entities: EntityFilter::default(),
+            name: None,
+            text: None,
+            as_known_at: None,
+            order: Order::OldestFirst,
+            after: None,
+            limit: usize::MAX,
+        }
+    }
+}
+
+/// The place of an event in the timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The event's key.
+    pub key: OrderKey,
+    /// The event's entity.
+    pub entity: EntityName,
+}
+
+impl Place {
+    /// The place of that event.
+    pub fn of(event: &Event) -> Place {
+        Place { key: event.key(), entity: event.entity.clone() }
+    }
+}
+
+/// How much a store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Entities with at least one event.
+    pub entities: u64,
+    /// Events.
+    pub events: u64,
+}
