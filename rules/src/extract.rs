@@ -3,7 +3,7 @@
 mod captures;
 mod emission;
 
-use statetrail_event::{Event, Time};
+use statetrail_event::{Event, Time, ValueRef};
 
 use crate::fields::Fields;
 use crate::file::{FieldMatch, FieldPattern, Match, Rule};
@@ -59,12 +59,28 @@ pub struct RuleCount {
 /// one of its own.
 #[derive(Default)]
 pub struct Extractor {
+    finder: Finder,
+    emission: EmissionScratch,
+    counts: Vec<RuleCount>,
+}
+
+/// A rule that matched a line, and what it captured there.
+pub struct Matched<'a> {
+    file: u32,
+    number: u32,
+    rule: &'a Rule,
+    captures: Captures<'a>,
+    /// The line as the rule saw it: without newline, redacted.
+    line: &'a [u8],
+}
+
+/// Finds the rules that match a line.
+#[derive(Default)]
+struct Finder {
     candidates: Candidates,
     redacted: Vec<u8>,
     redact: RedactScratch,
     matcher: MatchScratch,
-    emission: EmissionScratch,
-    counts: Vec<RuleCount>,
 }
 
 #[derive(Default)]
@@ -151,6 +167,23 @@ impl Extractor {
         self.counts.clear();
     }
 
+    /// Gives every rule that matches a line to `found`, in order, without making events. Returns
+    /// how many there were.
+    pub fn matches(
+        &mut self,
+        rules: &RuleSet,
+        scope: ScopeId,
+        line: &[u8],
+        found: &mut dyn FnMut(&Matched<'_>),
+    ) -> u32 {
+        let mut count = 0;
+        self.finder.each_match(rules, scope, line, &mut |matched| {
+            found(matched);
+            count += 1;
+        });
+        count
+    }
+
     /// Gives every event of a line to `emit`, which tells whether it could be made.
     fn extract(
         &mut self,
@@ -161,46 +194,27 @@ impl Extractor {
         emit: &mut dyn FnMut(&mut Emission<'_>) -> bool,
     ) -> Outcome {
         let mut outcome = Outcome::default();
-        let bytes = without_newline(line.bytes);
-        let Some(scope) = rules.scope_by_id(scope) else { return outcome };
-        // Spans are 32 bits wide.
-        if u32::try_from(bytes.len()).is_err() {
-            outcome.failed = 1;
-            return outcome;
-        }
-        scope.prefilter.find(bytes, &mut self.candidates);
-        if self.candidates.is_empty() {
-            return outcome;
-        }
-        let starred = redact(rules.redactors(scope), bytes, &mut self.redacted, &mut self.redact);
-        let bytes = if starred { &self.redacted[..] } else { bytes };
-        self.matcher.fields_of = None;
-        while let Some(candidate) = self.candidates.pop() {
-            let (file_number, rule_number) = scope.rules[candidate as usize];
-            let rule = rules.rule(file_number, rule_number);
-            if !self.matcher.matches(rules, rule, bytes) {
-                continue;
-            }
+        let Extractor { finder, emission: scratch, counts } = self;
+        let complete = finder.each_match(rules, scope, line.bytes, &mut |matched| {
             outcome.matched += 1;
-            let number = rules.rule_number(file_number, rule_number);
-            if number >= self.counts.len() {
-                self.counts.resize(number + 1, RuleCount::default());
+            let number = rules.rule_number(matched.file, matched.number);
+            if number >= counts.len() {
+                counts.resize(number + 1, RuleCount::default());
             }
-            let count = &mut self.counts[number];
+            let count = &mut counts[number];
             count.matched += 1;
-            let file = rules.file(file_number);
-            for item in &rule.emits {
+            for item in &matched.rule.emits {
                 let index = outcome.events + outcome.failed;
                 let mut emission = Emission {
                     origin,
-                    home: file.home.as_ref(),
-                    rule,
+                    home: rules.file(matched.file).home.as_ref(),
+                    rule: matched.rule,
                     emit: item,
-                    captures: self.matcher.slots.captures(bytes),
+                    captures: matched.captures,
                     line,
-                    bytes,
+                    bytes: matched.line,
                     index: index.min(MAX_EVENTS_PER_LINE) as u8,
-                    scratch: &mut self.emission,
+                    scratch,
                 };
                 if index < MAX_EVENTS_PER_LINE && emit(&mut emission) {
                     outcome.events += 1;
@@ -210,11 +224,64 @@ impl Extractor {
                     count.failed += 1;
                 }
             }
+        });
+        if !complete {
+            outcome.failed += 1;
+        }
+        outcome
+    }
+}
+
+impl Matched<'_> {
+    /// The rule, as events carry it.
+    pub fn rule_name(&self) -> &str {
+        &self.rule.full_name
+    }
+
+    /// The captures in the order of the match, each with its value; `None` where an optional
+    /// group took no part, or where the text does not fit the type.
+    pub fn captures(&self) -> impl Iterator<Item = (&str, Option<ValueRef<'_>>)> {
+        let value = |slot: usize| self.captures.value(slot as u8).flatten();
+        self.rule.names.iter().enumerate().map(move |(slot, name)| (name, value(slot)))
+    }
+}
+
+impl Finder {
+    /// Gives every rule that matches to `found`, in order. Returns false for a line so long
+    /// that it cannot be looked at.
+    fn each_match(
+        &mut self,
+        rules: &RuleSet,
+        scope: ScopeId,
+        line: &[u8],
+        found: &mut dyn FnMut(&Matched<'_>),
+    ) -> bool {
+        let line = without_newline(line);
+        let Some(scope) = rules.scope_by_id(scope) else { return true };
+        // Spans are 32 bits wide.
+        if u32::try_from(line.len()).is_err() {
+            return false;
+        }
+        scope.prefilter.find(line, &mut self.candidates);
+        if self.candidates.is_empty() {
+            return true;
+        }
+        let starred = redact(rules.redactors(scope), line, &mut self.redacted, &mut self.redact);
+        let line = if starred { &self.redacted[..] } else { line };
+        self.matcher.fields_of = None;
+        while let Some(candidate) = self.candidates.pop() {
+            let (file, number) = scope.rules[candidate as usize];
+            let rule = rules.rule(file, number);
+            if !self.matcher.matches(rules, rule, line) {
+                continue;
+            }
+            let captures = self.matcher.slots.captures(line);
+            found(&Matched { file, number, rule, captures, line });
             if !rule.goes_on {
                 break;
             }
         }
-        outcome
+        true
     }
 }
 

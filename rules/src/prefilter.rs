@@ -7,11 +7,14 @@
 //! Where the distance is 0, the literals with that last block are compared in full.
 
 use std::collections::HashMap;
+use std::ops::Range;
+
+use xxhash_rust::xxh64::xxh64;
 
 use crate::file::{Match, Rule};
 
 /// Longest window: with more, jumps grow little and the table fills.
-const MAX_WINDOW: usize = 12;
+const MAX_WINDOW: usize = 24;
 /// Slots of the table per block that is put into it, so that most blocks of a line miss.
 const SLOTS_PER_BLOCK: usize = 16;
 const MIN_TABLE_BITS: u32 = 10;
@@ -25,9 +28,12 @@ pub(crate) struct Prefilter {
     table_bits: u32,
     /// How far the window may jump, by the hash of its last block.
     jumps: Vec<u8>,
-    /// By the same hash: the first of the needles whose windows end with such a block.
-    first_needles: Vec<u16>,
-    /// Ordered by the hash of their last block.
+    /// By the same hash: the number of the bucket of needles whose windows end with such a block.
+    bucket_numbers: Vec<u16>,
+    /// Ranges of `needles`.
+    buckets: Vec<Range<usize>>,
+    /// Ordered by bucket, and within it by the hash of the window: many needles can have the
+    /// same last block, as when all rules end in the same words.
     needles: Vec<Needle>,
     /// Rules of which nothing is known: they are tried on every line.
     always: Vec<u64>,
@@ -42,7 +48,9 @@ struct Needle {
     /// Where in the text its window begins.
     window_start: usize,
     /// Of the window's last block.
-    hash: u32,
+    block_hash: u32,
+    /// Of the whole window.
+    window_hash: u64,
     rules: Vec<u32>,
 }
 
@@ -105,7 +113,13 @@ impl Prefilter {
                 continue;
             };
             let index = *known.entry(text).or_insert_with(|| {
-                needles.push(Needle { text: text.into(), window_start: 0, hash: 0, rules: vec![] });
+                needles.push(Needle {
+                    text: text.into(),
+                    window_start: 0,
+                    block_hash: 0,
+                    window_hash: 0,
+                    rules: vec![],
+                });
                 needles.len() - 1
             });
             needles[index].rules.push(number as u32);
@@ -133,15 +147,36 @@ impl Prefilter {
                 let hash = hash(block_of(bytes, block), table_bits);
                 let jump = &mut jumps[hash as usize];
                 *jump = (window - block - start).min(usize::from(*jump)) as u8;
-                needle.hash = hash;
+                needle.block_hash = hash;
+            }
+            needle.window_hash = xxh64(text, 0);
+        }
+        needles.sort_by_key(|needle| (needle.block_hash, needle.window_hash));
+        let mut bucket_numbers = vec![0; 1 << table_bits];
+        let mut buckets: Vec<Range<usize>> = Vec::new();
+        for (index, needle) in needles.iter().enumerate() {
+            match buckets.last_mut() {
+                Some(last) if needles[last.start].block_hash == needle.block_hash => {
+                    last.end = index + 1;
+                }
+                // There are at most as many buckets as hashes of 16 bits.
+                _ => {
+                    bucket_numbers[needle.block_hash as usize] = buckets.len() as u16;
+                    buckets.push(index..index + 1);
+                }
             }
         }
-        needles.sort_by_key(|needle| needle.hash);
-        let mut first_needles = vec![u16::MAX; 1 << table_bits];
-        for (index, needle) in needles.iter().enumerate().rev() {
-            first_needles[needle.hash as usize] = u16::try_from(index).unwrap_or(u16::MAX);
+        Prefilter {
+            window,
+            block,
+            table_bits,
+            jumps,
+            bucket_numbers,
+            buckets,
+            needles,
+            always,
+            json,
         }
-        Prefilter { window, block, table_bits, jumps, first_needles, needles, always, json }
     }
 
     /// Finds the rules that may match the line.
@@ -177,9 +212,15 @@ impl Prefilter {
 
     /// Compares the literals whose window may begin at `window_start` of the line.
     fn compare(&self, line: &[u8], window_start: usize, hash: u32, candidates: &mut Candidates) {
-        let first = usize::from(self.first_needles[hash as usize]);
-        let needles = self.needles.iter().skip(first).take_while(|needle| needle.hash == hash);
-        for needle in needles {
+        let bucket = usize::from(self.bucket_numbers[hash as usize]);
+        let Some(needles) =
+            self.buckets.get(bucket).and_then(|range| self.needles.get(range.clone()))
+        else {
+            return;
+        };
+        let window_hash = xxh64(&line[window_start..window_start + self.window], 0);
+        let first = needles.partition_point(|needle| needle.window_hash < window_hash);
+        for needle in needles[first..].iter().take_while(|n| n.window_hash == window_hash) {
             let Some(start) = window_start.checked_sub(needle.window_start) else { continue };
             if line[start..].starts_with(&needle.text) {
                 for rule in &needle.rules {

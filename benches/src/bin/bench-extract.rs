@@ -1,13 +1,16 @@
-//! `make bench-extract`: lines to CloudEvents with our rules, beside the `regex` crate's
-//! RegexSet plus captures, which give the same bytes.
+//! `make bench-extract`: what our rules find in lines, beside the `regex` crate's RegexSet plus
+//! captures on the same lines.
+//!
+//! Two jobs: `matchP-rulesR` tells which rule matches and the values of its captures;
+//! `matchP-rulesR-events` also writes the CloudEvents, with the same writer on both sides.
 
 use std::hint::black_box;
 
 use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
-use statetrail_benches::{Better, Case, Report, alternate};
+use statetrail_benches::{Better, Case, Report, Timing, alternate};
 use statetrail_event::cloudevents::write_parts;
-use statetrail_event::{EventRef, LineIdentity, Time, ValueRef, seq_of};
-use statetrail_rules::{Extractor, Line, Origin, RuleSet, RuleText};
+use statetrail_event::{EventRef, Finite, LineIdentity, Time, ValueRef, seq_of};
+use statetrail_rules::{Extractor, Line, Origin, RuleSet, RuleText, ScopeId};
 
 const LINES: usize = 20_000;
 const ROUNDS: usize = 7;
@@ -134,29 +137,60 @@ fn lines(percent: usize, rules: usize) -> Vec<String> {
     (0..LINES).map(line).collect()
 }
 
-fn our_run(
-    extractor: &mut Extractor,
-    rules: &mut RuleSet,
-    lines: &[String],
-    out: &mut Vec<u8>,
-) -> u64 {
-    let Some(scope) = rules.scope("shop", "") else { return 0 };
-    let origin = Origin::plain(Some("shop"), None, None);
-    let mut bytes = 0;
-    for (index, line) in lines.iter().enumerate() {
-        out.clear();
-        let time = Time::from_nanos(index as i64);
-        let line = Line { bytes: line.as_bytes(), time, position: 0, offset: None };
-        extractor.write_json(rules, scope, &origin, &line, out);
-        bytes += black_box(&*out).len() as u64;
+/// Takes the captures of a line: order, amount and method.
+type Found<'f> = dyn FnMut(&[u8], f64, &[u8]) + 'f;
+
+/// Our side: rule set, scope and memory.
+struct Ours {
+    rules: RuleSet,
+    scope: ScopeId,
+    origin: Origin,
+    extractor: Extractor,
+    out: Vec<u8>,
+}
+
+impl Ours {
+    fn new(rules: usize) -> Result<Ours, String> {
+        let texts = [RuleText { name: "rules.yaml".to_owned(), text: rule_file(rules) }];
+        let (mut rules, faults) = RuleSet::parse(&texts);
+        if let Some(fault) = faults.first() {
+            return Err(fault.to_string());
+        }
+        let scope = rules.scope("shop", "").ok_or("no rules for the namespace")?;
+        let origin = Origin::plain(Some("shop"), None, None);
+        Ok(Ours { rules, scope, origin, extractor: Extractor::new(), out: Vec::new() })
     }
-    bytes
+
+    fn captures(&mut self, line: &[u8], found: &mut Found<'_>) {
+        self.extractor.matches(&self.rules, self.scope, line, &mut |matched| {
+            let (mut order, mut amount, mut method) = (&b""[..], 0.0, &b""[..]);
+            for (name, value) in matched.captures() {
+                match (name, value) {
+                    ("order", Some(ValueRef::Text(text))) => order = text,
+                    ("method", Some(ValueRef::Text(text))) => method = text,
+                    (_, Some(ValueRef::Number(number))) => amount = number.get(),
+                    (_, Some(ValueRef::Int(number))) => amount = number as f64,
+                    _ => {}
+                }
+            }
+            found(order, amount, method);
+        });
+    }
+
+    fn events(&mut self, line: &[u8], time: Time) -> &[u8] {
+        let line = Line { bytes: line, time, position: 0, offset: None };
+        self.out.clear();
+        self.extractor.write_json(&self.rules, self.scope, &self.origin, &line, &mut self.out);
+        &self.out
+    }
 }
 
 struct RegexWay {
     set: RegexSet,
     each: Vec<Regex>,
     names: Vec<String>,
+    source_hash: u64,
+    out: Vec<u8>,
 }
 
 impl RegexWay {
@@ -172,31 +206,30 @@ impl RegexWay {
             .iter()
             .map(|text| regex::bytes::RegexBuilder::new(text).unicode(false).build());
         let names = (0..rules).map(|number| format!("rules.yaml/rule-{number}"));
-        Ok(RegexWay { set, each: each.collect::<Result<_, _>>()?, names: names.collect() })
+        Ok(RegexWay {
+            set,
+            each: each.collect::<Result<_, _>>()?,
+            names: names.collect(),
+            source_hash: LineIdentity::source_hash(SOURCE),
+            out: Vec::new(),
+        })
     }
 
-    fn run(&self, lines: &[String], out: &mut Vec<u8>) -> u64 {
-        let source_hash = LineIdentity::source_hash(SOURCE);
-        let mut bytes = 0;
-        for (index, line) in lines.iter().enumerate() {
-            out.clear();
-            let time = Time::from_nanos(index as i64);
-            self.line(line.as_bytes(), time, source_hash, out);
-            bytes += black_box(&*out).len() as u64;
-        }
-        bytes
-    }
-
-    fn line(&self, line: &[u8], time: Time, source_hash: u64, out: &mut Vec<u8>) {
-        let Some(rule) = self.set.matches(line).iter().next() else { return };
-        let Some(captures) = self.each[rule].captures(line) else { return };
+    fn captures<'l>(&self, line: &'l [u8]) -> Option<(usize, &'l [u8], f64, &'l [u8])> {
+        let rule = self.set.matches(line).iter().next()?;
+        let captures = self.each[rule].captures(line)?;
         let text = |group: usize| captures.get(group).map_or(&b""[..], |found| found.as_bytes());
-        let order = String::from_utf8_lossy(text(1));
-        let amount: f64 =
-            std::str::from_utf8(text(2)).ok().and_then(|t| t.parse().ok()).unwrap_or(0.0);
+        let amount = std::str::from_utf8(text(2)).ok()?.parse().ok()?;
+        Some((rule, text(1), amount, text(3)))
+    }
+
+    fn events(&mut self, line: &[u8], time: Time) -> &[u8] {
+        self.out.clear();
+        let Some((rule, order, amount, method)) = self.captures(line) else { return &self.out };
+        let order = String::from_utf8_lossy(order);
         let seq = seq_of(0, 0);
         let event = EventRef {
-            id: LineIdentity::new(source_hash, time, line).event_id(seq),
+            id: LineIdentity::new(self.source_hash, time, line).event_id(seq),
             namespace: "shop",
             entity_type: "order",
             entity_id: &order,
@@ -210,89 +243,98 @@ impl RegexWay {
             rule: Some(&self.names[rule]),
             line: Some(line),
         };
-        let amount = statetrail_event::Finite::new(amount).map(ValueRef::Number);
-        write_parts(out, &event, &mut |writer| {
+        let amount = Finite::new(amount).map(ValueRef::Number);
+        write_parts(&mut self.out, &event, &mut |writer| {
             writer("amount", amount);
-            writer("method", Some(ValueRef::Text(text(3))));
+            writer("method", Some(ValueRef::Text(method)));
         });
+        &self.out
     }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut report = Report::new("extract");
     for rules in [1, 10, 100, 1_000] {
-        let texts = [RuleText { name: "rules.yaml".to_owned(), text: rule_file(rules) }];
-        let (mut set, faults) = RuleSet::parse(&texts);
-        if let Some(fault) = faults.first() {
-            return Err(fault.to_string().into());
-        }
-        let rival = RegexWay::new(rules)?;
+        let mut ours = Ours::new(rules)?;
+        let mut rival = RegexWay::new(rules)?;
         for percent in [0, 10, 50, 100] {
             let lines = lines(percent, rules);
-            measure(&mut report, percent, rules, &mut set, &rival, &lines)?;
+            same_results(&mut ours, &mut rival, &lines)?;
+            let name = format!("match{percent}-rules{rules}");
+            let timing = captures(&mut ours, &rival, &lines);
+            add(&mut report, &name, &lines, timing);
+            let timing = events(&mut ours, &mut rival, &lines);
+            add(&mut report, &format!("{name}-events"), &lines, timing);
         }
     }
     for percent in [0, 10, 50, 100] {
-        let cost = |rules: usize| report.value_of(&format!("match{percent}-rules{rules}"));
-        if let (Some(ten), Some(thousand)) = (cost(10), cost(1_000)) {
+        let rate = |rules: usize| report.value_of(&format!("match{percent}-rules{rules}"));
+        if let (Some(ten), Some(thousand)) = (rate(10), rate(1_000)) {
             println!("{percent}% matches: 1,000 rules cost {:.2} times 10 rules", ten / thousand);
         }
     }
     Ok(report.write()?)
 }
 
-fn measure(
-    report: &mut Report,
-    percent: usize,
-    rules: usize,
-    set: &mut RuleSet,
-    rival: &RegexWay,
-    lines: &[String],
-) -> Result<(), String> {
-    let mut extractor = Extractor::new();
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    same_output(set, rival, lines)?;
-    let timing = alternate(
-        ROUNDS,
-        || {
-            black_box(our_run(&mut extractor, set, lines, &mut ours));
-        },
-        || {
-            black_box(rival.run(lines, &mut theirs));
-        },
-    );
-    let megabytes = lines.iter().map(|line| line.len() + 1).sum::<usize>() as f64 / 1e6;
-    let name = format!("match{percent}-rules{rules}");
-    report.add(Case {
-        name: name.clone(),
-        value: megabytes / timing.ours.as_secs_f64(),
-        unit: "MB/s",
-        better: Better::Higher,
-        rival: Some(("regexset", megabytes / timing.rival.as_secs_f64())),
-    });
-    report.add(Case {
-        name: format!("{name}-lines"),
-        value: lines.len() as f64 / timing.ours.as_secs_f64(),
-        unit: "lines/s",
-        better: Better::Higher,
-        rival: Some(("regexset", lines.len() as f64 / timing.rival.as_secs_f64())),
-    });
-    Ok(())
+fn captures(ours: &mut Ours, rival: &RegexWay, lines: &[String]) -> Timing {
+    let our_run = || {
+        for line in lines {
+            ours.captures(line.as_bytes(), &mut |order, amount, method| {
+                black_box((order, amount, method));
+            });
+        }
+    };
+    let rival_run = || {
+        for line in lines {
+            black_box(rival.captures(line.as_bytes()));
+        }
+    };
+    alternate(ROUNDS, our_run, rival_run)
 }
 
-/// Both ways must have done the same job, or the comparison means nothing.
-fn same_output(set: &mut RuleSet, rival: &RegexWay, lines: &[String]) -> Result<(), String> {
-    let mut extractor = Extractor::new();
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+fn events(ours: &mut Ours, rival: &mut RegexWay, lines: &[String]) -> Timing {
+    let our_run = || {
+        for (index, line) in lines.iter().enumerate() {
+            black_box(ours.events(line.as_bytes(), Time::from_nanos(index as i64)));
+        }
+    };
+    let rival_run = || {
+        for (index, line) in lines.iter().enumerate() {
+            black_box(rival.events(line.as_bytes(), Time::from_nanos(index as i64)));
+        }
+    };
+    alternate(ROUNDS, our_run, rival_run)
+}
+
+fn add(report: &mut Report, name: &str, lines: &[String], timing: Timing) {
+    let megabytes = lines.iter().map(|line| line.len() + 1).sum::<usize>() as f64 / 1e6;
+    let (ours, rival) = (timing.ours.as_secs_f64(), timing.rival.as_secs_f64());
+    report.add(Case {
+        name: name.to_owned(),
+        value: megabytes / ours,
+        unit: "MB/s",
+        better: Better::Higher,
+        rival: Some(("regexset", megabytes / rival)),
+    });
+    let count = lines.len() as f64;
+    report.add(Case {
+        name: format!("{name}-lines"),
+        value: count / ours,
+        unit: "lines/s",
+        better: Better::Higher,
+        rival: Some(("regexset", count / rival)),
+    });
+}
+
+/// Both ways must do the same job, or the comparison means nothing.
+fn same_results(ours: &mut Ours, rival: &mut RegexWay, lines: &[String]) -> Result<(), String> {
     for line in lines {
-        our_run(&mut extractor, set, std::slice::from_ref(line), &mut ours);
-        rival.run(std::slice::from_ref(line), &mut theirs);
-        if ours != theirs {
-            return Err(format!(
-                "different events for {line:?}:\n{}\n{}",
-                String::from_utf8_lossy(&ours),
-                String::from_utf8_lossy(&theirs)
-            ));
+        let time = Time::from_nanos(1);
+        let (our_bytes, their_bytes) =
+            (ours.events(line.as_bytes(), time), rival.events(line.as_bytes(), time));
+        if our_bytes != their_bytes {
+            let (a, b) = (String::from_utf8_lossy(our_bytes), String::from_utf8_lossy(their_bytes));
+            return Err(format!("different events for {line:?}:\n{a}\n{b}"));
         }
     }
     Ok(())
