@@ -54,8 +54,9 @@ impl Time {
 
     /// The moment given as whole seconds and nanoseconds, or `None` outside the range.
     pub fn from_seconds(seconds: i64, nanos: u32) -> Option<Time> {
-        let nanos = i64::from(nanos);
-        seconds.checked_mul(NANOS_PER_SECOND)?.checked_add(nanos).map(Time)
+        // Wide, because the second in which the range begins is itself out of it.
+        let total = i128::from(seconds) * i128::from(NANOS_PER_SECOND) + i128::from(nanos);
+        i64::try_from(total).ok().map(Time)
     }
 
     /// Nanoseconds since the Unix epoch.

@@ -12,7 +12,7 @@
 //! | `namespace` | the entity's namespace (extension) |
 //! | `seq`, `offset` | decimal digits in a string, because a CloudEvents integer has 32 bits (extensions) |
 //! | `rule`, `node`, `file` | where the event was made (extensions, optional) |
-//! | `data` | `{"set":{...},"unset":[...],"line":"..."}`, each part optional |
+//! | `data` | `{"set":{...},"unset":[...],"line":"..."}`, each part optional; absent if empty |
 //!
 //! Several events of one line travel as one JSON array (the batch of the JSON format).
 //!

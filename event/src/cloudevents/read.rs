@@ -58,6 +58,7 @@ pub enum ReadError {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a CloudEvent as an object")]
 struct Wire<'a> {
     #[serde(borrow)]
     specversion: Cow<'a, str>,
@@ -84,6 +85,7 @@ struct Wire<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object with set, unset or line")]
 struct WireData {
     set: Option<SetChanges>,
     unset: Option<Vec<Box<str>>>,
@@ -207,7 +209,7 @@ impl<'de> Deserialize<'de> for SetChanges {
 /// A whole number, written as JSON number or as digits in a string.
 fn unsigned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "not a whole number from 0 to 9223372036854775807")]
     enum NumberOrText<'a> {
         Number(u64),
         #[serde(borrow)]
