@@ -26,7 +26,7 @@ pub fn check(texts: &[RuleText]) -> Vec<Diagnostic> {
 fn check_samples(rules: &mut RuleSet, report: &mut Report<'_>) {
     let Some(file) = rules.files().first() else { return };
     // A glob stands for names; with its stars taken out it is one of them.
-    let plain = |text: &str| text.replace(['*', '?'], "");
+    let plain = |text: &str| text.replace('*', "").replace('?', "x");
     let namespace = file.namespaces.first().map_or_else(String::new, |glob| plain(glob.text()));
     let container = file.containers.first().map_or_else(String::new, |glob| plain(glob.text()));
     let Some(scope) = rules.scope(&namespace, &container) else { return };

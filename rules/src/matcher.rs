@@ -3,8 +3,11 @@
 //! An open capture ends at an occurrence of the literal after it: at the first one for which
 //! the rest of the pattern matches too. When the rest fails, the next occurrence is tried. That
 //! stays linear, because a step that has failed from one place, having tried every occurrence
-//! in its run, fails from every later place in the same run: `Scratch::dead_until` remembers
-//! the run's end, so each step goes over each byte of the text once, whatever is tried.
+//! in its run, fails from every later place in the same run: `Scratch::dead` remembers the
+//! place and the run's end, so a step does not go over a text again, whatever is tried. (Only
+//! a quotation within a quotation leads to an earlier place than was tried before.)
+
+use std::ops::Range;
 
 use crate::capture::CaptureType;
 use crate::pattern::{Pattern, Step};
@@ -28,7 +31,8 @@ struct Choice {
 #[derive(Default)]
 pub(crate) struct Scratch {
     choices: Vec<Choice>,
-    dead_until: Vec<usize>,
+    /// For each step, places from which it is known to fail.
+    dead: Vec<Range<usize>>,
 }
 
 /// Finds `needle` in `text` at or after `from`. Captures are short, so looking for the first
@@ -59,8 +63,8 @@ impl Pattern {
         spans: &mut [Option<Span>],
         scratch: &mut Scratch,
     ) -> Option<(usize, usize)> {
-        scratch.dead_until.clear();
-        scratch.dead_until.resize(self.steps.len(), 0);
+        scratch.dead.clear();
+        scratch.dead.resize(self.steps.len(), 0..0);
         if self.at_start {
             let end = self.match_at(text, 0, spans, scratch)?;
             return Some((0, end));
@@ -116,7 +120,7 @@ impl Pattern {
                 Some(Step::Last { kind, slot }) => {
                     self.last(text, at, *kind).inspect(|end| put(spans, *slot, at, *end))
                 }
-                Some(Step::Until { .. }) if at < scratch.dead_until[step] => None,
+                Some(Step::Until { .. }) if scratch.dead[step].contains(&at) => None,
                 Some(Step::Until { kind, .. }) => {
                     let least = usize::from(*kind == CaptureType::Word);
                     scratch.choices.push(Choice { step, start: at, search_from: at + least });
@@ -149,7 +153,7 @@ impl Pattern {
                     return Some((choice.step + 1, found + literal.len()));
                 }
                 Err(run_end) => {
-                    scratch.dead_until[choice.step] = run_end;
+                    scratch.dead[choice.step] = choice.start..run_end;
                     scratch.choices.pop();
                 }
             }

@@ -37,9 +37,9 @@ pub(crate) struct Prefilter {
     needles: Vec<Needle>,
     /// Rules of which nothing is known: they are tried on every line.
     always: Vec<u64>,
-    /// Rules on JSON lines: any character of a string may be written as `\u00XX`, so a line
-    /// with such an escape may match without holding a literal.
-    json: Vec<u64>,
+    /// Rules on JSON and logfmt lines: an escape may stand for any character of a value, so a
+    /// line with one may match without holding a literal.
+    escaped: Vec<u64>,
 }
 
 /// A literal with the rules that ask for it.
@@ -99,14 +99,14 @@ impl Prefilter {
     /// Prepares for rules with the numbers 0 and up.
     pub(crate) fn new(rules: &[&Rule]) -> Prefilter {
         let words = rules.len().div_ceil(64);
-        let (mut always, mut json) = (vec![0; words], vec![0; words]);
+        let (mut always, mut escaped) = (vec![0; words], vec![0; words]);
         let mut needles: Vec<Needle> = Vec::new();
         let mut known: HashMap<&[u8], usize> = HashMap::new();
         let uses = count_uses(rules);
         for (number, rule) in rules.iter().enumerate() {
             let bit = 1 << (number % 64);
-            if let Match::Json(_) = rule.matches {
-                json[number / 64] |= bit;
+            if let Match::Json(_) | Match::Logfmt(_) = rule.matches {
+                escaped[number / 64] |= bit;
             }
             let Some(text) = choose(rule, &uses) else {
                 always[number / 64] |= bit;
@@ -124,10 +124,10 @@ impl Prefilter {
             });
             needles[index].rules.push(number as u32);
         }
-        Prefilter::of_needles(needles, always, json)
+        Prefilter::of_needles(needles, always, escaped)
     }
 
-    fn of_needles(mut needles: Vec<Needle>, always: Vec<u64>, json: Vec<u64>) -> Prefilter {
+    fn of_needles(mut needles: Vec<Needle>, always: Vec<u64>, escaped: Vec<u64>) -> Prefilter {
         let shortest = needles.iter().map(|needle| needle.text.len()).min().unwrap_or(1);
         let window = shortest.min(MAX_WINDOW);
         let block = match window {
@@ -175,15 +175,15 @@ impl Prefilter {
             buckets,
             needles,
             always,
-            json,
+            escaped,
         }
     }
 
     /// Finds the rules that may match the line.
     pub(crate) fn find(&self, line: &[u8], candidates: &mut Candidates) {
         candidates.begin(&self.always);
-        if !self.json.is_empty() && line.first() == Some(&b'{') && holds_ascii_escape(line) {
-            candidates.insert_all(&self.json);
+        if self.escaped.iter().any(|rules| *rules != 0) && holds_escaped_literal(line) {
+            candidates.insert_all(&self.escaped);
         }
         if self.needles.is_empty() {
             return;
@@ -247,16 +247,21 @@ fn hash(block: u32, bits: u32) -> u32 {
     block.wrapping_mul(0x9e37_79b1) >> (32 - bits)
 }
 
-/// Whether a JSON line writes a character of ASCII as a number.
-fn holds_ascii_escape(line: &[u8]) -> bool {
-    memchr::memchr_iter(b'\\', line).any(|at| line[at..].starts_with(b"\\u00"))
+/// Whether an escape may stand for a character of a literal: one of ASCII as a number, or one
+/// that needs no escape. The other escapes stand for characters that no literal holds.
+fn holds_escaped_literal(line: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', line).any(|at| match line.get(at + 1) {
+        Some(b'u') => line[at..].starts_with(b"\\u00"),
+        Some(byte) => !b"\"\\/bfnrt".contains(byte),
+        None => false,
+    })
 }
 
 /// How many rules each literal stands in.
 fn count_uses<'r>(rules: &[&'r Rule]) -> HashMap<&'r [u8], usize> {
     let mut uses = HashMap::new();
     for literal in rules.iter().flat_map(|rule| &rule.literals) {
-        *uses.entry(&**literal).or_insert(0) += 1;
+        *uses.entry(before_redaction(literal)).or_insert(0) += 1;
     }
     uses
 }
@@ -264,8 +269,20 @@ fn count_uses<'r>(rules: &[&'r Rule]) -> HashMap<&'r [u8], usize> {
 /// The literal to look for on behalf of a rule: the one that fewest rules share, the longest
 /// among those. One to three bytes stand in almost every line, however few rules ask for them.
 fn choose<'r>(rule: &'r Rule, uses: &HashMap<&[u8], usize>) -> Option<&'r [u8]> {
-    let literals = rule.literals.iter().map(|literal| &**literal);
+    let literals = rule.literals.iter().map(|literal| before_redaction(literal));
+    let literals = literals.filter(|text| !text.is_empty());
     literals.min_by_key(|text| (text.len() < 4, uses.get(text).copied(), usize::MAX - text.len()))
+}
+
+/// The longest part of a literal that the line holds before it is redacted, too: stars, and
+/// quotes beside them or at the ends, may be what redaction puts there.
+fn before_redaction(literal: &[u8]) -> &[u8] {
+    let parts = literal.split(|byte| *byte == b'*').map(|part| {
+        let start = part.iter().take_while(|byte| **byte == b'"').count();
+        let end = part[start..].iter().rev().take_while(|byte| **byte == b'"').count();
+        &part[start..part.len() - end]
+    });
+    parts.max_by_key(|part| part.len()).unwrap_or_default()
 }
 
 /// Places each needle's window where its last block is rarest among all needles, so that few

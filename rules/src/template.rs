@@ -49,6 +49,10 @@ impl Template {
         Ok(match parts.as_slice() {
             [] => Template::Constant(Value::from("")),
             [Part::Text(text)] => Template::Constant(Value::Text(text.clone())),
+            // Without its quotes and escapes a text must be put together.
+            [Part::Capture { convert: Some(CaptureType::Quoted), .. }] => {
+                Template::Mixed(parts.into())
+            }
             [Part::Capture { slot, convert }] => {
                 Template::Capture { slot: *slot, convert: *convert }
             }

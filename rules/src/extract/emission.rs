@@ -140,8 +140,8 @@ impl Emission<'_> {
             entity_id: self.append(&self.emit.entity_id)?,
             event: self.append(&self.emit.event)?,
         };
-        let name = &self.scratch.text[rendered.event.start as usize..rendered.event.end as usize];
-        if name.is_empty() || name.len() > 256 || name.iter().any(u8::is_ascii_control) {
+        let name = text_at(&self.scratch.text, rendered.event);
+        if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
             return Err(NoValue::Conversion);
         }
         for (number, change) in self.emit.changes.iter().enumerate() {

@@ -105,23 +105,26 @@ fn field_pattern(text: &str, names: &mut Names) -> Result<FieldPattern, PatternE
     Pattern::parse(text, names, true).map(FieldPattern::Pattern)
 }
 
-/// What a JSON line that matches must hold literally. A string may be written with escapes, so
-/// only characters that writers do not escape by custom count; the prefilter sees to `\u00XX`.
+/// What a JSON line that matches must hold literally: not the numbers of elements. A string may
+/// be written with escapes, so only characters that writers do not escape by custom count; the
+/// prefilter sees to `\u00XX`.
 fn json_literals(fields: &[FieldMatch]) -> Vec<Box<[u8]>> {
     let plain = |byte: u8| (b' '..0x7f).contains(&byte) && !b"\"\\/<>&'".contains(&byte);
     let mut literals = Vec::new();
     for field in fields {
         for part in field.path.split('.') {
-            push_runs(&mut literals, part.as_bytes(), plain);
+            if !part.bytes().all(|byte| byte.is_ascii_digit()) {
+                push_runs(&mut literals, part.as_bytes(), plain);
+            }
         }
         push_value_runs(&mut literals, field, plain);
     }
     literals
 }
 
-/// What a logfmt line that matches must hold literally.
+/// What a logfmt line that matches must hold literally, but for the same escapes.
 fn logfmt_literals(fields: &[FieldMatch]) -> Vec<Box<[u8]>> {
-    let plain = |byte: u8| byte >= b' ' && !b"\"\\".contains(&byte);
+    let plain = |byte: u8| (b' '..0x7f).contains(&byte) && !b"\"\\".contains(&byte);
     let mut literals = Vec::new();
     for field in fields {
         literals.push(format!("{}=", field.path).into_bytes().into());
