@@ -7,6 +7,8 @@
 mod error;
 pub mod sqlite;
 mod store;
+#[cfg(feature = "suite")]
+pub mod suite;
 
 pub use error::StoreError;
 pub use store::{

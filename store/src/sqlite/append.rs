@@ -3,11 +3,12 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use statetrail_event::{Event, MAX_SEQ};
 
-use super::batch::{Batch, Incoming, TouchedEntity};
+use super::batch::{Batch, Incoming};
 use super::buckets::Buckets;
 use super::codec::encode_changes;
 use super::failure::Failure;
 use super::intern::Interner;
+use super::snapshots;
 use crate::{Appended, KnownEvent, StoreError};
 
 /// The one connection that writes, and what it remembers from batch to batch.
@@ -73,13 +74,16 @@ fn append_all(
     let mut appended = Appended::default();
     for of_entity in events.chunk_by(|a, b| a.entity == b.entity) {
         let entity = &mut entities[of_entity[0].entity];
-        let new = inserter.insert_all(entity, of_entity)?;
-        appended.new += new;
-        appended.repeated += of_entity.len() as u64 - new;
-        if new > 0 {
+        let new = inserter.insert_all(entity.row.number, of_entity)?;
+        appended.new += new.len() as u64;
+        appended.repeated += (of_entity.len() - new.len()) as u64;
+        if !new.is_empty() {
+            entity.row.take_in(&new);
+            snapshots::maintain(transaction, &mut entity.row, &new)?;
             entity.write(transaction, &mut inserter.scratch)?;
         }
     }
+    memory.buckets.settle(transaction)?;
     Ok(appended)
 }
 
@@ -113,17 +117,16 @@ impl<'a> Inserter<'a> {
         })
     }
 
-    /// Inserts an entity's events, which come in their order, and returns how many are new.
-    fn insert_all(
+    /// Inserts an entity's events, which come in their order, and returns the new ones.
+    fn insert_all<'b>(
         &mut self,
-        entity: &mut TouchedEntity<'_>,
-        events: &[Incoming<'_>],
-    ) -> Result<u64, Failure> {
-        let mut new = 0;
+        entity_number: i64,
+        events: &[Incoming<'b>],
+    ) -> Result<Vec<&'b KnownEvent>, Failure> {
+        let mut new = Vec::with_capacity(events.len());
         for incoming in events {
-            if self.insert(entity.row.number, incoming)? {
-                entity.row.take_in(incoming.known);
-                new += 1;
+            if self.insert(entity_number, incoming)? {
+                new.push(incoming.known);
             }
         }
         Ok(new)
@@ -159,6 +162,7 @@ impl<'a> Inserter<'a> {
             self.lower_known_at(bucket, entity_number, event, known_at)?;
             return Ok(false);
         }
+        self.memory.buckets.count(bucket, event.time);
         if line_number.is_none() {
             self.insert_line(event)?;
             self.line_numbers[incoming.line] = Some(self.next_line_number);

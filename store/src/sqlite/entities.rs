@@ -3,8 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
-use super::codec::{Unreadable, decode_key, decode_state, encode_key, encode_state};
-use super::failure::Failure;
+use super::codec::{
+    KeyBytes, MIN_KEY, Unreadable, decode_key, decode_state, encode_key, encode_state,
+};
+use super::failure::{Failure, read_blob};
 use crate::{Entity, KnownEvent};
 
 /// What the store knows of an entity.
@@ -17,9 +19,10 @@ pub(super) struct EntityRow {
     /// At or after every known-at of its events.
     pub(super) known_by: Time,
     pub(super) events: u64,
-    /// Where the part of its trail begins that no snapshot covers, and its events; `None` as
-    /// long as there is no snapshot.
-    pub(super) tail_start: Option<OrderKey>,
+    /// Where the part of its trail begins that no snapshot covers: at the least key as long as
+    /// there is no snapshot.
+    pub(super) tail_start: OrderKey,
+    /// Events in that part.
     pub(super) tail_events: u64,
     /// By all its events.
     pub(super) state: State,
@@ -34,20 +37,26 @@ impl EntityRow {
             last: Time::MIN,
             known_by: Time::MIN,
             events: 0,
-            tail_start: None,
+            tail_start: MIN_KEY,
             tail_events: 0,
             state: State::new(),
         }
     }
 
-    /// Takes in an event that was not yet stored.
-    pub(super) fn take_in(&mut self, known: &KnownEvent) {
-        let event = &known.event;
-        self.first = self.first.min(event.time);
-        self.last = self.last.max(event.time);
-        self.known_by = self.known_by.max(known.known_at);
-        self.events += 1;
-        self.state.apply(event.key(), &event.changes);
+    /// Takes in events that were not yet stored.
+    pub(super) fn take_in(&mut self, new: &[&KnownEvent]) {
+        for known in new {
+            let event = &known.event;
+            self.first = self.first.min(event.time);
+            self.last = self.last.max(event.time);
+            self.known_by = self.known_by.max(known.known_at);
+            self.state.apply(event.key(), &event.changes);
+        }
+        self.events += new.len() as u64;
+    }
+
+    fn stored_tail_start(&self) -> Option<KeyBytes> {
+        (self.tail_start > MIN_KEY).then(|| encode_key(self.tail_start))
     }
 
     pub(super) fn into_entity(self, name: EntityName) -> Entity {
@@ -67,6 +76,7 @@ pub(super) const COLUMNS: &str =
 
 /// Reads a row that begins with [`COLUMNS`].
 pub(super) fn read_row(row: &Row<'_>) -> Result<EntityRow, Failure> {
+    // Most trails are too short for a snapshot; NULL saves their rows the 32 bytes.
     let tail_start = row.get_ref(5)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
     Ok(EntityRow {
         number: row.get(0)?,
@@ -74,9 +84,9 @@ pub(super) fn read_row(row: &Row<'_>) -> Result<EntityRow, Failure> {
         last: Time::from_nanos(row.get(2)?),
         known_by: Time::from_nanos(row.get(3)?),
         events: row.get(4)?,
-        tail_start: tail_start.map(decode_key).transpose()?,
+        tail_start: tail_start.map(decode_key).transpose()?.unwrap_or(MIN_KEY),
         tail_events: row.get(6)?,
-        state: decode_state(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?)?,
+        state: decode_state(read_blob(row, 7)?)?,
     })
 }
 
@@ -138,7 +148,7 @@ pub(super) fn insert(
             row.last.nanos(),
             row.known_by.nanos(),
             row.events,
-            row.tail_start.map(encode_key),
+            row.stored_tail_start(),
             row.tail_events,
             &*scratch,
             name.namespace(),
@@ -168,7 +178,7 @@ pub(super) fn update(
             row.last.nanos(),
             row.known_by.nanos(),
             row.events,
-            row.tail_start.map(encode_key),
+            row.stored_tail_start(),
             row.tail_events,
             &*scratch,
         ])?;

@@ -1,6 +1,6 @@
 //! From the database's errors to ours.
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, Row};
 
 use super::codec::Unreadable;
 use super::schema::BUSY_TIMEOUT;
@@ -57,4 +57,9 @@ fn at_place(error: rusqlite::Error, place: String) -> StoreError {
         ErrorCode::CannotOpen => StoreError::Open { place, reason: error.to_string() },
         _ => StoreError::Failed { place, source: Box::new(error) },
     }
+}
+
+/// A column that holds bytes.
+pub(super) fn read_blob<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a [u8], Failure> {
+    Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
 }

@@ -13,6 +13,7 @@ mod entities;
 mod failure;
 mod intern;
 mod schema;
+mod snapshots;
 mod timeline;
 mod trail;
 

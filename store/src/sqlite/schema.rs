@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::buckets;
 use super::failure::Failure;
 use crate::StoreError;
 
@@ -96,7 +97,7 @@ CREATE TABLE buckets (
     bucket INTEGER PRIMARY KEY,
     start_time INTEGER NOT NULL UNIQUE,
     events INTEGER NOT NULL,
-    split_at INTEGER NOT NULL
+    look_at INTEGER NOT NULL
 );
 ";
 
@@ -157,7 +158,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     // Another process may have been faster.
     if holds_nothing(&transaction)? {
         transaction.execute_batch(TABLES)?;
-        transaction.execute("INSERT INTO buckets VALUES (1, ?1, 0, 0)", [i64::MIN])?;
+        buckets::create_first(&transaction)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }

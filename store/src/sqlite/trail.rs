@@ -5,10 +5,11 @@ use std::ops::Bound;
 use rusqlite::{Connection, Row, params};
 use statetrail_event::{EntityName, Event, EventId, OrderKey, Source, State, Time};
 
-use super::buckets::Buckets;
+use super::buckets;
 use super::codec::{MAX_KEY, MIN_KEY, decode_changes, next_key, previous_key};
 use super::entities::{self, EntityRow};
-use super::failure::Failure;
+use super::failure::{Failure, read_blob};
+use super::snapshots::{self, Covered};
 use crate::{KnownEvent, Order, TrailQuery};
 
 /// The columns of an event with its line, and the joins that they need.
@@ -32,7 +33,7 @@ pub(super) fn read_event(row: &Row<'_>, entity: EntityName) -> Result<KnownEvent
         name: row.get(3)?,
         time: key.time,
         seq: key.seq,
-        changes: decode_changes(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?,
+        changes: decode_changes(read_blob(row, 4)?)?,
         source: Source { uri: row.get(9)?, node: row.get(10)?, file: row.get(11)? },
         offset: row.get(6)?,
         rule: row.get(8)?,
@@ -55,7 +56,7 @@ pub(super) struct KeyRange {
 
 impl KeyRange {
     /// `None` if no key lies between the bounds.
-    fn of(from: Bound<OrderKey>, to: Bound<OrderKey>) -> Option<KeyRange> {
+    pub(super) fn of(from: Bound<OrderKey>, to: Bound<OrderKey>) -> Option<KeyRange> {
         let from = match from {
             Bound::Unbounded => MIN_KEY,
             Bound::Included(key) => key,
@@ -110,7 +111,7 @@ impl Slice<'_> {
         let KeyRange { from, to } = self.range;
         let known_at = self.as_known_at.unwrap_or(Time::MAX).nanos();
         let mut left = i64::try_from(limit).unwrap_or(i64::MAX);
-        for bucket in self.buckets(order)? {
+        for bucket in buckets::covering(self.connection, from.time, to.time, order)? {
             let mut rows = statement.query(params![
                 bucket,
                 self.entity_number,
@@ -132,17 +133,6 @@ impl Slice<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The numbers of the buckets that the slice may lie in, in the order of reading.
-    fn buckets(&self, order: Order) -> Result<Vec<i64>, Failure> {
-        let buckets = Buckets::read(self.connection)?;
-        let covering = buckets.covering(self.range.from.time, self.range.to.time);
-        let mut numbers: Vec<i64> = covering.iter().map(|bucket| bucket.number).collect();
-        if order == Order::NewestFirst {
-            numbers.reverse();
-        }
-        Ok(numbers)
     }
 }
 
@@ -185,34 +175,16 @@ pub(super) fn state_at(
     if at >= OrderKey::end_of(entity.last) && everything_known {
         return Ok(Some(entity.state));
     }
-    let range = KeyRange { from: MIN_KEY, to: at };
-    let mut fold = Fold::default();
-    if let Some(range) = range.within(&entity) {
-        fold.events(&Slice { connection, entity_number: entity.number, range, as_known_at })?;
-    }
-    Ok(fold.finish())
-}
-
-/// A state on its way.
-#[derive(Default)]
-pub(super) struct Fold {
-    state: State,
-    events: u64,
-}
-
-impl Fold {
-    /// Takes in the events of a slice.
-    pub(super) fn events(&mut self, slice: &Slice<'_>) -> Result<(), Failure> {
+    let Some(range) = KeyRange::of(Bound::Unbounded, Bound::Included(at)) else { return Ok(None) };
+    let Covered { mut state, mut any_event, left_over } =
+        snapshots::cover(connection, &entity, range, as_known_at)?;
+    for range in left_over.into_iter().filter_map(|range| range.within(&entity)) {
+        let slice = Slice { connection, entity_number: entity.number, range, as_known_at };
         slice.visit((FOLD_COLUMNS, ""), Order::OldestFirst, usize::MAX, |row| {
-            self.events += 1;
-            let changes = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
-            self.state.apply(read_key(row)?, &decode_changes(changes)?);
+            any_event = true;
+            state.apply(read_key(row)?, &decode_changes(read_blob(row, 3)?)?);
             Ok(())
-        })
+        })?;
     }
-
-    /// The state, or `None` if there was no event.
-    fn finish(self) -> Option<State> {
-        (self.events > 0).then_some(self.state)
-    }
+    Ok(any_event.then_some(state))
 }
