@@ -19,7 +19,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Writes one log file per container into `folder`, which is created if need be, and returns
 /// when the run is over. At a rate it waits for each line's moment; the start of the run should
-/// then be now.
+/// then be now. Other files of the folder are left alone, those of runs with other seeds too.
 ///
 /// # Errors
 /// When a setting makes no sense or a file cannot be written.

@@ -9,7 +9,7 @@ macro_rules! line_kinds {
         /// A kind of line. [`LineKind::changes`] tells noise from lines that change an entity.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum LineKind {
-            $($(#[doc = $doc])* $(#[doc = ""] #[doc = $changes])? $kind,)*
+            $($(#[doc = $doc])* $(#[doc = ""] #[doc = concat!("`", $changes, "`")])? $kind,)*
         }
 
         impl LineKind {

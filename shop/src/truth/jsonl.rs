@@ -1,15 +1,25 @@
 //! The truth as a file: one change a line, in the order of the logged times.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde_json::{Map, Value as Json, json};
-use statetrail_event::Value;
+use serde::Serialize;
+use statetrail_event::{EntityName, Value};
 
-use crate::truth::{TruthChange, TruthSink};
+use crate::truth::{Fields, TruthChange, TruthSink};
 
 /// Writes `{"time":...,"entity":...,"set":{...},"unset":[...],"state":{...}}`, one a line.
 pub struct TruthJsonl<W: Write> {
     out: W,
+}
+
+#[derive(Serialize)]
+struct TruthLine<'a> {
+    time: String,
+    entity: &'a str,
+    set: BTreeMap<&'a str, &'a Value>,
+    unset: Vec<&'a str>,
+    state: &'a Fields,
 }
 
 impl<W: Write> TruthJsonl<W> {
@@ -30,25 +40,19 @@ impl<W: Write> TruthJsonl<W> {
 
 impl<W: Write> TruthSink for TruthJsonl<W> {
     fn change(&mut self, change: &TruthChange<'_>) -> io::Result<()> {
-        let set = change
-            .changes
-            .iter()
-            .filter_map(|(field, value)| value.as_ref().map(|value| (*field, value)));
-        let unset = change.changes.iter().filter(|(_, value)| value.is_none());
-        let line = json!({
-            "time": change.time.to_string(),
-            "entity": change.entity.name().as_str(),
-            "set": object(set),
-            "unset": unset.map(|(field, _)| *field).collect::<Vec<_>>(),
-            "state": object(change.state.iter().map(|(field, value)| (*field, value))),
-        });
+        let entity: EntityName = change.entity.name();
+        let changes = change.changes.iter();
+        let line = TruthLine {
+            time: change.time.to_string(),
+            entity: entity.as_str(),
+            set: changes
+                .clone()
+                .filter_map(|(field, value)| Some((*field, value.as_ref()?)))
+                .collect(),
+            unset: changes.filter(|(_, value)| value.is_none()).map(|(field, _)| *field).collect(),
+            state: change.state,
+        };
         serde_json::to_writer(&mut self.out, &line)?;
         self.out.write_all(b"\n")
     }
-}
-
-fn object<'a>(fields: impl Iterator<Item = (&'static str, &'a Value)>) -> Json {
-    let members: Map<String, Json> =
-        fields.map(|(field, value)| (field.to_owned(), json!(value))).collect();
-    Json::Object(members)
 }
