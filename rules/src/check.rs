@@ -42,9 +42,10 @@ fn check_samples(rules: &mut RuleSet, report: &mut Report<'_>) {
                 .expected("expected at least one line and the events that it gives");
         }
         for sample in &rule.samples {
-            let events = run(&mut extractor, rules, scope, &origin, sample);
+            let (events, failed) = run(&mut extractor, rules, scope, &origin, sample);
             if events != sample.events {
-                report_difference(rule, sample, &events, &mut extractor, rules, report);
+                let diagnostic = report_difference(rule, sample, &events, report);
+                explain(diagnostic, failed, &extractor, rules);
             }
             extractor.reset_counts();
         }
@@ -69,14 +70,14 @@ fn warn_of_slow_rule(rule: &Rule, report: &mut Report<'_>) {
     }
 }
 
-/// The events that a sample's line really gives.
+/// The events that a sample's line really gives, and how many could not be made.
 fn run(
     extractor: &mut Extractor,
     rules: &RuleSet,
     scope: ScopeId,
     origin: &Origin,
     sample: &Sample,
-) -> Vec<ExpectedEvent> {
+) -> (Vec<ExpectedEvent>, u32) {
     let line = Line {
         bytes: sample.line.as_bytes(),
         time: Time::from_nanos(0),
@@ -84,8 +85,8 @@ fn run(
         offset: None,
     };
     let mut events = Vec::new();
-    extractor.events(rules, scope, origin, &line, &mut events);
-    events.into_iter().map(expected_of).collect()
+    let outcome = extractor.events(rules, scope, origin, &line, &mut events);
+    (events.into_iter().map(expected_of).collect(), outcome.failed)
 }
 
 fn expected_of(event: Event) -> ExpectedEvent {
@@ -94,14 +95,13 @@ fn expected_of(event: Event) -> ExpectedEvent {
     ExpectedEvent { entity: event.entity.subject().to_owned(), event: event.name, changes }
 }
 
-fn report_difference(
+/// Shows what a sample wants beside what its line gives.
+fn report_difference<'r>(
     rule: &Rule,
     sample: &Sample,
     events: &[ExpectedEvent],
-    extractor: &mut Extractor,
-    rules: &RuleSet,
-    report: &mut Report<'_>,
-) {
+    report: &'r mut Report<'_>,
+) -> &'r mut Diagnostic {
     let name = short_name(rule);
     let diagnostic =
         report.error(sample.place, format!("a sample of rule `{name}` gives something else"));
@@ -113,11 +113,25 @@ fn report_difference(
             diagnostic.help(format!("got   {}", show(got)));
         }
     }
+    if sample.events.is_empty() {
+        diagnostic.help("want  no event");
+    }
     for event in events.iter().skip(sample.events.len()) {
         diagnostic.help(format!("got   {}", show(event)));
     }
     if events.is_empty() {
         diagnostic.help("got   no event");
+    }
+    diagnostic
+}
+
+/// Tells which rules matched, and why events are missing.
+fn explain(diagnostic: &mut Diagnostic, failed: u32, extractor: &Extractor, rules: &RuleSet) {
+    if failed > 0 {
+        diagnostic.help(format!(
+            "{failed} could not be made: a value does not fit its type, or a name is empty, too \
+             long or holds control characters"
+        ));
     }
     let by: Vec<&str> = extractor
         .counts()

@@ -67,6 +67,7 @@ impl<'a> Report<'a> {
     }
 
     fn add(&mut self, severity: Severity, place: Place, message: String) -> &mut Diagnostic {
+        let message = without_control_characters(&message);
         let line = place.line.max(1);
         let text = self.text.lines().nth(line - 1).unwrap_or_default().to_owned();
         let index = self.diagnostics.len();
@@ -96,7 +97,7 @@ impl Diagnostic {
     }
 
     pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Diagnostic {
-        self.help.push(help.into());
+        self.help.push(without_control_characters(&help.into()));
         self
     }
 
@@ -109,11 +110,29 @@ impl Diagnostic {
     }
 }
 
-/// The valid word within a third of the written word's length in edits.
-fn nearest<'v>(written: &str, valid: &[&'v str]) -> Option<&'v str> {
-    let limit = (written.chars().count() / 3).max(1);
-    let distance = |word: &&str| strsim::osa_distance(written, word);
-    valid.iter().copied().filter(|word| distance(word) <= limit).min_by_key(distance)
+/// The valid word within a third of the written word's length in edits, whatever the case, or
+/// one that is the written word's beginning.
+pub(crate) fn nearest<'v>(written: &str, valid: &[&'v str]) -> Option<&'v str> {
+    let lower = written.to_lowercase();
+    let limit = (lower.chars().count() / 3).max(1);
+    let distance = |word: &&str| strsim::osa_distance(&lower, &word.to_lowercase());
+    let near = valid.iter().copied().filter(|word| distance(word) <= limit);
+    let begins = |word: &&str| word.len() >= 3 && lower.starts_with(word);
+    near.min_by_key(distance).or_else(|| valid.iter().copied().find(begins))
+}
+
+/// Messages quote what was written; what a terminal would obey, or what would break the message
+/// into lines, is shown instead.
+fn without_control_characters(message: &str) -> String {
+    let mut visible = String::with_capacity(message.len());
+    for character in message.chars() {
+        if character.is_control() {
+            visible.extend(character.escape_default());
+        } else {
+            visible.push(character);
+        }
+    }
+    visible
 }
 
 impl fmt::Display for Severity {

@@ -36,7 +36,7 @@ pub(crate) struct PatternError {
     pub(crate) message: String,
     pub(crate) expected: Option<String>,
     /// The word written and the words that would be right.
-    pub(crate) nearest: Option<(String, Vec<&'static str>)>,
+    pub(crate) nearest: Option<(String, Vec<String>)>,
 }
 
 /// A piece of the one capture syntax that patterns and templates share.
@@ -122,13 +122,17 @@ fn capture(inner: &str, start: usize, end: usize) -> Result<Piece<'_>, PatternEr
                     &format!("unknown capture type `{kind}`"),
                 )
                 .expected(&format!("expected one of {}", names.join(", ")));
+                let names = names.into_iter().map(str::to_owned).collect();
                 fault.nearest = Some((kind.to_owned(), names));
                 return Err(fault);
             }
         },
     };
-    let is_name = !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    if name.is_empty() {
+        return Err(error(start, end, "a capture without a name")
+            .expected("expected a name, `_` to discard it, or `<<` for the character `<`"));
+    }
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !name.as_bytes()[0].is_ascii_digit();
     if !is_name {
         return Err(error(start, end, &format!("`{name}` cannot name a capture"))

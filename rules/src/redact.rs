@@ -46,16 +46,15 @@ impl Redactor {
                 captures = captures.saturating_add(1);
             }
         }
-        if captures == 0 || usize::from(captures) > MAX_CAPTURES {
-            return Err(PatternError {
-                start: 0,
-                end: text.len(),
-                message: format!("{captures} captures, there may be 1 to {MAX_CAPTURES}"),
-                expected: Some("expected `<_>` where the stars shall stand".to_owned()),
-                nearest: None,
-            });
-        }
-        Ok(Redactor::Pattern(pattern))
+        let (message, expected) = match usize::from(captures) {
+            0 => (
+                "the pattern does not say what to star out".to_owned(),
+                Some("expected `<_>` where the stars shall stand".to_owned()),
+            ),
+            1..=MAX_CAPTURES => return Ok(Redactor::Pattern(pattern)),
+            _ => (format!("more than {MAX_CAPTURES} captures in one pattern"), None),
+        };
+        Err(PatternError { start: 0, end: text.len(), message, expected, nearest: None })
     }
 
     pub(crate) fn json(path: &str) -> Redactor {

@@ -117,6 +117,6 @@ fn unknown(name: &str, names: &Names, start: usize, end: usize) -> PatternError 
         end,
         message: format!("`<{name}>` is not captured by this rule's match"),
         expected: Some(expected),
-        nearest: None,
+        nearest: Some((name.to_owned(), known.into_iter().map(str::to_owned).collect())),
     }
 }

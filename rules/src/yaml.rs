@@ -61,7 +61,7 @@ impl Node {
             Style::SingleQuoted => (1, quotes(before)),
             Style::Other => return self.place,
         };
-        if scalar.text.contains('\n') {
+        if scalar.text.is_empty() || scalar.text.contains('\n') {
             return self.place;
         }
         Place {

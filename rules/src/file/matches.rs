@@ -47,6 +47,7 @@ pub(crate) fn read(
             Some((Match::Logfmt(fields), literals))
         }
         (None, None, Some(node)) => regex(node, names, report),
+        _ if keys.has_unknown() => None,
         _ => {
             report
                 .error(node.place, "a match has exactly one form")
@@ -242,6 +243,7 @@ pub(crate) fn redactor(node: &Node, report: &mut Report<'_>) -> Option<Redactor>
         return match (keys.get("json"), keys.get("logfmt")) {
             (Some(path), None) => Some(Redactor::json(text_of(path, "a field's name", report)?)),
             (None, Some(key)) => Some(Redactor::logfmt(text_of(key, "a field's name", report)?)),
+            _ if keys.has_unknown() => None,
             _ => {
                 report
                     .error(node.place, "an item of `redact` has exactly one form")

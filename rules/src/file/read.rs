@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use xxhash_rust::xxh64::xxh64;
 
-use crate::diagnostic::{Place, Report};
+use crate::diagnostic::{Place, Report, nearest};
 use crate::file::{Home, Rule, RuleFile, emit, matches, sample};
 use crate::glob::Glob;
 use crate::pattern::{Names, PatternError};
@@ -31,6 +31,8 @@ pub(crate) fn read(name: &str, text: &str, report: &mut Report<'_>) -> Option<Ru
 /// The members of a mapping whose keys are known.
 pub(crate) struct Keys<'n> {
     pairs: Vec<(&'n str, &'n Node)>,
+    /// What unknown keys may have meant; `None` where nothing is near.
+    unknown: Vec<Option<&'static str>>,
     place: Place,
     what: &'static str,
 }
@@ -40,15 +42,18 @@ impl<'n> Keys<'n> {
     pub(crate) fn of(
         node: &'n Node,
         what: &'static str,
-        known: &[&str],
+        known: &[&'static str],
         report: &mut Report<'_>,
     ) -> Option<Keys<'n>> {
         let Kind::Mapping(members) = &node.kind else {
             let message = format!("{what} is a mapping, this is {}", node.kind_name());
-            report.error(node.place, message).expected(format!("expected {}", known.join(", ")));
+            report
+                .error(node.place, message)
+                .expected(format!("expected the keys {}", known.join(", ")));
             return None;
         };
         let mut pairs: Vec<(&str, &Node)> = Vec::new();
+        let mut unknown = Vec::new();
         for (key, value) in members {
             let Some(name) = text_of(key, "a key", report) else { continue };
             if !known.contains(&name) {
@@ -56,22 +61,28 @@ impl<'n> Keys<'n> {
                     .error(key.place, format!("unknown key `{name}` in {what}"))
                     .expected(format!("expected one of {}", known.join(", ")))
                     .nearest(name, known);
+                unknown.push(nearest(name, known));
             } else if pairs.iter().any(|(seen, _)| *seen == name) {
                 report.error(key.place, format!("`{name}` stands twice in {what}"));
             } else {
                 pairs.push((name, value));
             }
         }
-        Some(Keys { pairs, place: node.place, what })
+        Some(Keys { pairs, unknown, place: node.place, what })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         self.pairs.iter().find(|(key, _)| *key == name).map(|(_, node)| *node)
     }
 
+    /// Whether there are unknown keys: they are faults enough.
+    pub(crate) fn has_unknown(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
     pub(crate) fn required(&self, name: &str, report: &mut Report<'_>) -> Option<&'n Node> {
         let node = self.get(name);
-        if node.is_none() {
+        if node.is_none() && !self.unknown.contains(&Some(name)) {
             let place = Place { width: 1, ..self.place };
             report.error(place, format!("{} needs `{name}`", self.what));
         }
@@ -117,6 +128,7 @@ pub(crate) fn report_pattern(node: &Node, fault: PatternError, report: &mut Repo
         diagnostic.expected(expected);
     }
     if let Some((written, valid)) = fault.nearest {
+        let valid: Vec<&str> = valid.iter().map(String::as_str).collect();
         diagnostic.nearest(&written, &valid);
     }
 }
@@ -129,7 +141,9 @@ fn bool_of(node: &Node, what: &str, report: &mut Report<'_>) -> bool {
     {
         return value;
     }
-    report.error(node.place, format!("`{what}` is true or false"));
+    report
+        .error(node.place, format!("`{what}` is neither true nor false"))
+        .expected("expected true or false, without quotes");
     false
 }
 
@@ -223,7 +237,7 @@ fn rule_name<'n>(
     if !is_name {
         report
             .error(node.place, format!("`{name}` cannot name a rule"))
-            .expected("expected letters, digits, `-`, `_` and `.`");
+            .expected("expected at most 100 letters of ASCII, digits, `-`, `_` and `.`");
         return None;
     }
     if !seen.insert(name) {

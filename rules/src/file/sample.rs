@@ -34,10 +34,8 @@ fn read(node: &Node, report: &mut Report<'_>) -> Option<Sample> {
     let line_node = keys.required("line", report);
     let line = line_node.and_then(|node| text_of(node, "a line", report));
     let events_node = keys.required("events", report)?;
-    let mut events = Vec::new();
-    for item in items_of(events_node, "events", report) {
-        events.push(event(item, report)?);
-    }
+    let items = items_of(events_node, "events", report);
+    let events: Vec<_> = items.iter().filter_map(|item| event(item, report)).collect();
     Some(Sample { place: line_node?.place, line: line?.into(), events })
 }
 
@@ -47,24 +45,29 @@ fn event(node: &Node, report: &mut Report<'_>) -> Option<ExpectedEvent> {
     let entity =
         keys.required("entity", report).and_then(|node| text_of(node, "an entity", report));
     let event = keys.required("event", report).and_then(|node| text_of(node, "a name", report));
-    let mut changes = Vec::new();
-    if let Some(node) = keys.get("set") {
-        let Kind::Mapping(members) = &node.kind else {
-            report.error(node.place, format!("`set` is a mapping, this is {}", node.kind_name()));
-            return None;
-        };
-        for (key, value) in members {
-            let field = text_of(key, "a field's name", report)?;
-            let value = match constant(value, report)? {
-                Constant::Value(value) => value,
-                Constant::Text(text) => Value::text(text),
-            };
-            changes.push(Change { field: field.into(), value: Some(value) });
-        }
-    }
+    let mut changes = keys.get("set").map_or_else(Vec::new, |node| set_changes(node, report));
     for item in keys.get("unset").map_or(&[][..], |node| items_of(node, "unset", report)) {
-        changes.push(Change::unset(text_of(item, "a field's name", report)?));
+        changes.extend(text_of(item, "a field's name", report).map(Change::unset));
     }
     changes.sort_by(|a, b| a.field.cmp(&b.field));
     Some(ExpectedEvent { entity: entity?.to_owned(), event: event?.to_owned(), changes })
+}
+
+fn set_changes(node: &Node, report: &mut Report<'_>) -> Vec<Change> {
+    let Kind::Mapping(members) = &node.kind else {
+        report.error(node.place, format!("`set` is a mapping, this is {}", node.kind_name()));
+        return Vec::new();
+    };
+    let mut changes = Vec::new();
+    for (key, value) in members {
+        let field = text_of(key, "a field's name", report);
+        let value = constant(value, report).map(|constant| match constant {
+            Constant::Value(value) => value,
+            Constant::Text(text) => Value::text(text),
+        });
+        if let (Some(field), Some(value)) = (field, value) {
+            changes.push(Change::set(field, value));
+        }
+    }
+    changes
 }
