@@ -1,0 +1,35 @@
+# What people and CI run. `make help` lists it.
+
+CARGO ?= cargo
+
+.PHONY: help demo test check wasm-target bench-extract bench-import bench-query fuzz
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: ## a shop's day: import its logs, compare with its truth, show answers
+	$(CARGO) run --release --quiet -p statetrail-cli -- demo
+
+test: wasm-target ## every test
+	$(CARGO) test --workspace
+
+check: ## formatting, lints and documentation, warnings as errors
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+# Without rustup the target has to come with the toolchain; the tests say so if it is missing.
+wasm-target:
+	@if command -v rustup >/dev/null 2>&1; then rustup target add wasm32-wasip1; fi
+
+bench-extract: ## lines to events, beside RegexSet with captures
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-extract
+
+bench-import: ## log files into SQLite, beside a bare loop of inserts
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-import
+
+bench-query: ## the state at a moment, beside a bare SELECT
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-query
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolchain and cargo-fuzz
+	fuzz/run $${FUZZ_SECONDS:-60}
