@@ -1,8 +1,10 @@
 //! What the benches share: cases with a rival, measured in turns, shown as a table for people and
 //! as JSON lines in `target/bench/NAME.jsonl` for programs.
 
+pub mod bare_loop;
 mod report;
 mod rounds;
+pub mod workload;
 
 pub use report::{Better, Case, Report};
 pub use rounds::{Timing, alternate, median};

@@ -1,6 +1,6 @@
 //! Writing a batch: one transaction, each touched entity read and written once.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
 use statetrail_event::{Event, MAX_SEQ};
 
 use super::batch::{Batch, Incoming};
@@ -83,7 +83,7 @@ fn append_all(
             entity.write(transaction, &mut inserter.scratch)?;
         }
     }
-    memory.buckets.settle(transaction)?;
+    inserter.memory.buckets.settle(transaction)?;
     Ok(appended)
 }
 
@@ -91,6 +91,8 @@ fn append_all(
 struct Inserter<'a> {
     transaction: &'a Transaction<'a>,
     memory: &'a mut Memory,
+    insert_event: CachedStatement<'a>,
+    insert_line: CachedStatement<'a>,
     /// The row of each line of the batch, once it has one.
     line_numbers: Vec<Option<i64>>,
     next_line_number: i64,
@@ -111,6 +113,15 @@ impl<'a> Inserter<'a> {
         Ok(Inserter {
             transaction,
             memory,
+            insert_event: transaction.prepare_cached(
+                "INSERT INTO events
+                     (bucket, entity_no, time, seq, id, name, changes, known_at, line_no)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            )?,
+            insert_line: transaction.prepare_cached(
+                "INSERT INTO lines (line_no, source_no, rule_no, offset, line)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?,
             line_numbers: vec![None; line_count],
             next_line_number,
             scratch: Vec::new(),
@@ -140,24 +151,17 @@ impl<'a> Inserter<'a> {
         let line_number = self.line_numbers[incoming.line];
         self.scratch.clear();
         encode_changes(&event.changes, &mut self.scratch);
-        let inserted = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO events
-                     (bucket, entity_no, time, seq, id, name, changes, known_at, line_no)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                bucket,
-                entity_number,
-                event.time.nanos(),
-                event.seq,
-                event.id.0,
-                event.name,
-                self.scratch,
-                known_at,
-                line_number.unwrap_or(self.next_line_number),
-            ])?;
+        let inserted = self.insert_event.execute(params![
+            bucket,
+            entity_number,
+            event.time.nanos(),
+            event.seq,
+            event.id.0,
+            event.name,
+            self.scratch,
+            known_at,
+            line_number.unwrap_or(self.next_line_number),
+        ])?;
         if inserted == 0 {
             self.lower_known_at(bucket, entity_number, event, known_at)?;
             return Ok(false);
@@ -176,12 +180,13 @@ impl<'a> Inserter<'a> {
         let source = interner.source(self.transaction, &event.source)?;
         let rule =
             event.rule.as_ref().map(|rule| interner.rule(self.transaction, rule)).transpose()?;
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO lines (line_no, source_no, rule_no, offset, line)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![self.next_line_number, source, rule, event.offset, event.line])?;
+        self.insert_line.execute(params![
+            self.next_line_number,
+            source,
+            rule,
+            event.offset,
+            event.line
+        ])?;
         Ok(())
     }
 

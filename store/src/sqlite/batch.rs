@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use foldhash::fast::RandomState;
 use rusqlite::Connection;
 use statetrail_event::{EntityName, Event};
 
@@ -44,7 +45,7 @@ impl<'a> Batch<'a> {
         batch: &'a [KnownEvent],
     ) -> Result<Batch<'a>, Failure> {
         let mut entities = Vec::new();
-        let mut index_of = HashMap::new();
+        let mut index_of = HashMap::with_hasher(RandomState::default());
         let mut events: Vec<Incoming<'a>> = Vec::with_capacity(batch.len());
         let mut line_count = 0;
         let mut numbers = FreeNumbers::after_last(connection)?;
@@ -62,7 +63,7 @@ impl<'a> Batch<'a> {
             }
             events.push(Incoming { entity, line: line_count - 1, known });
         }
-        events.sort_by_key(|incoming| {
+        events.sort_by_cached_key(|incoming| {
             let known = incoming.known;
             (entities[incoming.entity].row.number, known.event.key(), known.known_at)
         });

@@ -104,11 +104,10 @@ pub(super) fn find(
     connection: &Connection,
     name: &EntityName,
 ) -> Result<Option<EntityRow>, Failure> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM entities
-         WHERE namespace = ?1 AND entity_type = ?2 AND entity_id = ?3"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT entity_no, first_time, last_time, known_by, events, tail_start, tail_events, state
+         FROM entities WHERE namespace = ?1 AND entity_type = ?2 AND entity_id = ?3",
+    )?;
     let mut rows = statement.query(params![name.namespace(), name.entity_type(), name.id()])?;
     rows.next()?.map(read_row).transpose()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
 use statetrail_event::Source;
 
@@ -12,8 +13,8 @@ const REMEMBERED: usize = 10_000;
 /// The numbers of sources and rules.
 #[derive(Default)]
 pub(super) struct Interner {
-    sources: HashMap<Source, i64>,
-    rules: HashMap<String, i64>,
+    sources: HashMap<Source, i64, RandomState>,
+    rules: HashMap<String, i64, RandomState>,
 }
 
 impl Interner {

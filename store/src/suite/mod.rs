@@ -2,7 +2,7 @@
 //!
 //! A store's own tests name it once:
 //!
-//! ```ignore
+//! ```text
 //! statetrail_store::store_suite!(MySubject::new());
 //! ```
 
