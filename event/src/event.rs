@@ -312,6 +312,39 @@ impl Event {
 }
 
 impl OrderKey {
+    /// The least key of all.
+    pub const MIN: OrderKey = OrderKey { time: Time::MIN, seq: 0, id: EventId([0; 16]) };
+    /// The greatest key of all.
+    pub const MAX: OrderKey = OrderKey { time: Time::MAX, seq: MAX_SEQ, id: EventId([0xff; 16]) };
+
+    /// The key right after this one, or `None` after the greatest.
+    pub fn next(self) -> Option<OrderKey> {
+        let id = u128::from_be_bytes(self.id.0);
+        if let Some(id) = id.checked_add(1) {
+            return Some(OrderKey { id: EventId(id.to_be_bytes()), ..self });
+        }
+        let id = OrderKey::MIN.id;
+        if self.seq < MAX_SEQ {
+            return Some(OrderKey { seq: self.seq + 1, id, ..self });
+        }
+        let time = Time::from_nanos(self.time.nanos().checked_add(1)?);
+        Some(OrderKey { time, seq: 0, id })
+    }
+
+    /// The key right before this one, or `None` before the least.
+    pub fn previous(self) -> Option<OrderKey> {
+        let id = u128::from_be_bytes(self.id.0);
+        if let Some(id) = id.checked_sub(1) {
+            return Some(OrderKey { id: EventId(id.to_be_bytes()), ..self });
+        }
+        let id = OrderKey::MAX.id;
+        if let Some(seq) = self.seq.checked_sub(1) {
+            return Some(OrderKey { seq, id, ..self });
+        }
+        let time = Time::from_nanos(self.time.nanos().checked_sub(1)?);
+        Some(OrderKey { time, seq: MAX_SEQ, id })
+    }
+
     /// Less than every key of that time: where a range of a trail begins.
     pub fn start_of(time: Time) -> OrderKey {
         OrderKey { time, seq: 0, id: EventId([0; 16]) }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use statetrail_event::{Change, EventId, OrderKey, State, Time, Value};
+use statetrail_event::{Change, EventId, MAX_SEQ, OrderKey, State, Time, Value};
 
 type Write = (OrderKey, Vec<Change>);
 
@@ -155,4 +155,23 @@ fn same_values_looks_at_values_and_not_at_who_wrote_them() {
     let mut d = State::new();
     d.apply(key(1, 0, 1), &[Change::set("n", "1")]);
     assert!(!c.same_values(&d));
+}
+
+#[test]
+fn the_neighbours_of_a_key_are_the_nearest_there_are() {
+    let (low, high) = (EventId([0; 16]), EventId([0xff; 16]));
+    let at = |time: i64, seq: u64, id: EventId| OrderKey { time: Time::from_nanos(time), seq, id };
+    let mut second = [0; 16];
+    second[15] = 1;
+    let neighbours = [
+        (at(5, 7, low), at(5, 7, EventId(second))),
+        (at(5, 7, high), at(5, 8, low)),
+        (at(5, MAX_SEQ, high), at(6, 0, low)),
+        (at(-1, MAX_SEQ, high), at(0, 0, low)),
+    ];
+    for (key, next) in neighbours {
+        assert_eq!((key.next(), next.previous()), (Some(next), Some(key)));
+        assert!(key < next);
+    }
+    assert_eq!((OrderKey::MIN.previous(), OrderKey::MAX.next()), (None, None));
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use statetrail_event::{Change, EventId, MAX_SEQ, OrderKey, State, Time};
+use statetrail_event::{Change, EventId, OrderKey, State, Time};
 
 /// Bytes of an encoded [`OrderKey`].
 pub(super) const KEY_BYTES: usize = 32;
@@ -36,40 +36,6 @@ pub(super) fn decode_key(bytes: &[u8]) -> Result<OrderKey, Unreadable> {
         seq: u64::from_be_bytes(*seq),
         id: EventId(id.try_into().map_err(|_| wrong_length())?),
     })
-}
-
-/// The least key of all.
-pub(super) const MIN_KEY: OrderKey = OrderKey { time: Time::MIN, seq: 0, id: EventId([0; 16]) };
-/// The greatest key of all.
-pub(super) const MAX_KEY: OrderKey =
-    OrderKey { time: Time::MAX, seq: MAX_SEQ, id: EventId([0xff; 16]) };
-
-/// The key right after this one, or `None` after the greatest.
-pub(super) fn next_key(key: OrderKey) -> Option<OrderKey> {
-    let id = u128::from_be_bytes(key.id.0);
-    if let Some(id) = id.checked_add(1) {
-        return Some(OrderKey { id: EventId(id.to_be_bytes()), ..key });
-    }
-    let id = MIN_KEY.id;
-    if key.seq < MAX_SEQ {
-        return Some(OrderKey { seq: key.seq + 1, id, ..key });
-    }
-    let time = key.time.nanos().checked_add(1).map(Time::from_nanos)?;
-    Some(OrderKey { time, seq: 0, id })
-}
-
-/// The key right before this one, or `None` before the least.
-pub(super) fn previous_key(key: OrderKey) -> Option<OrderKey> {
-    let id = u128::from_be_bytes(key.id.0);
-    if let Some(id) = id.checked_sub(1) {
-        return Some(OrderKey { id: EventId(id.to_be_bytes()), ..key });
-    }
-    let id = MAX_KEY.id;
-    if let Some(seq) = key.seq.checked_sub(1) {
-        return Some(OrderKey { seq, id, ..key });
-    }
-    let time = key.time.nanos().checked_sub(1).map(Time::from_nanos)?;
-    Some(OrderKey { time, seq: MAX_SEQ, id })
 }
 
 /// Appends the changes to `out`.

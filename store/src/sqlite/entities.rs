@@ -3,9 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
-use super::codec::{
-    KeyBytes, MIN_KEY, Unreadable, decode_key, decode_state, encode_key, encode_state,
-};
+use super::codec::{KeyBytes, Unreadable, decode_key, decode_state, encode_key, encode_state};
 use super::failure::{Failure, read_blob};
 use crate::{Entity, KnownEvent};
 
@@ -37,7 +35,7 @@ impl EntityRow {
             last: Time::MIN,
             known_by: Time::MIN,
             events: 0,
-            tail_start: MIN_KEY,
+            tail_start: OrderKey::MIN,
             tail_events: 0,
             state: State::new(),
         }
@@ -56,7 +54,7 @@ impl EntityRow {
     }
 
     fn stored_tail_start(&self) -> Option<KeyBytes> {
-        (self.tail_start > MIN_KEY).then(|| encode_key(self.tail_start))
+        (self.tail_start > OrderKey::MIN).then(|| encode_key(self.tail_start))
     }
 
     pub(super) fn into_entity(self, name: EntityName) -> Entity {
@@ -84,7 +82,7 @@ pub(super) fn read_row(row: &Row<'_>) -> Result<EntityRow, Failure> {
         last: Time::from_nanos(row.get(2)?),
         known_by: Time::from_nanos(row.get(3)?),
         events: row.get(4)?,
-        tail_start: tail_start.map(decode_key).transpose()?.unwrap_or(MIN_KEY),
+        tail_start: tail_start.map(decode_key).transpose()?.unwrap_or(OrderKey::MIN),
         tail_events: row.get(6)?,
         state: decode_state(read_blob(row, 7)?)?,
     })

@@ -25,8 +25,7 @@ use rusqlite::{Connection, Row, params};
 use statetrail_event::{OrderKey, State, Time};
 
 use super::codec::{
-    MAX_KEY, MIN_KEY, decode_changes, decode_key, decode_state, encode_key, encode_state,
-    merge_state, next_key,
+    decode_changes, decode_key, decode_state, encode_key, encode_state, merge_state,
 };
 use super::entities::EntityRow;
 use super::failure::{Failure, read_blob};
@@ -198,7 +197,7 @@ impl Ladder<'_> {
         slice.visit((columns, ""), Order::OldestFirst, usize::MAX, |row| {
             let key = read_key(row)?;
             // The greatest of all keys has none behind it; its event stays in the tail.
-            let Some(end) = next_key(key) else { return Ok(()) };
+            let Some(end) = key.next() else { return Ok(()) };
             let known_by = Time::from_nanos(row.get(4)?);
             let changes = decode_changes(read_blob(row, 3)?)?;
             pieces.add_part(key, end, known_by).apply(key, &changes);
@@ -218,7 +217,7 @@ impl Ladder<'_> {
              WHERE entity_no = ?1 AND level = ?2 AND start_key >= ?3 AND start_key < ?4
              ORDER BY start_key",
         )?;
-        let end = encode_key(end.unwrap_or(MAX_KEY));
+        let end = encode_key(end.unwrap_or(OrderKey::MAX));
         let parameters = params![self.entity_number, level, encode_key(start), end];
         let mut rows = statement.query(parameters)?;
         while let Some(row) = rows.next()? {
@@ -249,7 +248,7 @@ impl Ladder<'_> {
         let mut rows = statement.query(params![self.entity_number, level])?;
         match rows.next()? {
             Some(row) => Ok(decode_key(read_blob(row, 0)?)?),
-            None => Ok(MIN_KEY),
+            None => Ok(OrderKey::MIN),
         }
     }
 
@@ -364,7 +363,7 @@ pub(super) fn cover(
     as_known_at: Option<Time>,
 ) -> Result<Covered, Failure> {
     let mut covered = Covered { state: State::new(), any_event: false, left_over: vec![range] };
-    if entity.tail_start == MIN_KEY {
+    if entity.tail_start == OrderKey::MIN {
         return Ok(covered);
     }
     let top_level: u32 = connection
@@ -396,7 +395,7 @@ impl Covered {
              ORDER BY start_key",
         )?;
         // Stretches end before the greatest key, so that this end lets all of them pass.
-        let end = next_key(gap.to).unwrap_or(MAX_KEY);
+        let end = gap.to.next().unwrap_or(OrderKey::MAX);
         let mut rows = statement.query(params![
             entity_number,
             level,

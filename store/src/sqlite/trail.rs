@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 use statetrail_event::{EntityName, Event, EventId, OrderKey, Source, State, Time};
 
 use super::buckets;
-use super::codec::{MAX_KEY, MIN_KEY, decode_changes, next_key, previous_key};
+use super::codec::decode_changes;
 use super::entities::{self, EntityRow};
 use super::failure::{Failure, read_blob};
 use super::snapshots::{self, Covered};
@@ -58,14 +58,14 @@ impl KeyRange {
     /// `None` if no key lies between the bounds.
     pub(super) fn of(from: Bound<OrderKey>, to: Bound<OrderKey>) -> Option<KeyRange> {
         let from = match from {
-            Bound::Unbounded => MIN_KEY,
+            Bound::Unbounded => OrderKey::MIN,
             Bound::Included(key) => key,
-            Bound::Excluded(key) => next_key(key)?,
+            Bound::Excluded(key) => key.next()?,
         };
         let to = match to {
-            Bound::Unbounded => MAX_KEY,
-            Bound::Included(key) => key.min(MAX_KEY),
-            Bound::Excluded(key) => previous_key(key)?.min(MAX_KEY),
+            Bound::Unbounded => OrderKey::MAX,
+            Bound::Included(key) => key.min(OrderKey::MAX),
+            Bound::Excluded(key) => key.previous()?.min(OrderKey::MAX),
         };
         (from <= to).then_some(KeyRange { from, to })
     }
