@@ -103,9 +103,10 @@ impl Walk {
     /// Appends the key of the next member, or the number of the next element, to the path.
     /// Returns where its value may begin.
     fn key(&mut self, line: &[u8], at: usize) -> Option<usize> {
+        let is_nested = self.levels.len() > 1;
         let level = self.levels.last_mut()?;
         self.path.truncate(level.path_length);
-        if level.path_length > 0 {
+        if is_nested {
             self.path.push(b'.');
         }
         if !level.is_object {
@@ -201,9 +202,25 @@ fn word_end(line: &[u8], at: usize, word: &[u8]) -> Option<usize> {
 }
 
 fn number_end(line: &[u8], at: usize) -> Option<usize> {
-    let digits = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-    let length = line.get(at..)?.iter().take_while(digits).count();
-    (length > 0).then_some(at + length)
+    let sign = usize::from(line.get(at) == Some(&b'-'));
+    let mut end = match line.get(at + sign)? {
+        b'0' => at + sign + 1,
+        _ => digits_end(line, at + sign)?,
+    };
+    if line.get(end) == Some(&b'.') {
+        end = digits_end(line, end + 1)?;
+    }
+    if let Some(b'e' | b'E') = line.get(end) {
+        let sign = usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
+        end = digits_end(line, end + 1 + sign)?;
+    }
+    Some(end)
+}
+
+/// Where the digits at `at` end; there must be one.
+fn digits_end(line: &[u8], at: usize) -> Option<usize> {
+    let digits = line.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits > 0).then_some(at + digits)
 }
 
 /// Steps over an object or array of any depth.

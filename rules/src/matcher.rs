@@ -117,10 +117,18 @@ impl Pattern {
                 Some(Step::Closed { kind, slot }) => {
                     self.closed(text, at, step, *kind).inspect(|end| put(spans, *slot, at, *end))
                 }
-                Some(Step::Last { kind, slot }) => {
-                    self.last(text, at, *kind).inspect(|end| put(spans, *slot, at, *end))
+                Some(Step::Until { .. } | Step::Last { .. })
+                    if scratch.dead[step].contains(&at) =>
+                {
+                    None
                 }
-                Some(Step::Until { .. }) if scratch.dead[step].contains(&at) => None,
+                Some(Step::Last { kind, slot }) => match self.last(text, at, *kind) {
+                    Some(end) if self.at_end && end != text.len() => {
+                        scratch.dead[step] = at..end;
+                        None
+                    }
+                    last => last.inspect(|end| put(spans, *slot, at, *end)),
+                },
                 Some(Step::Until { kind, .. }) => {
                     let least = usize::from(*kind == CaptureType::Word);
                     scratch.choices.push(Choice { step, start: at, search_from: at + least });
@@ -222,3 +230,6 @@ fn occurrence(
     }
     Err(text.len())
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,3 +189,6 @@ fn number_paths(rule: &mut Rule, paths: &mut Paths) {
         Match::Text(_) | Match::Regex(_) => {}
     }
 }
+
+#[cfg(test)]
+mod prefilter_tests;
