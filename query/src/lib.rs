@@ -1,0 +1,37 @@
+//! The read side of statetrail: what was the case at any moment, and why.
+//!
+//! Everything is answered over [`EventStore`](statetrail_store::EventStore) alone, so that
+//! every store gives the same answers. Long answers come in pages: what is not asked for is not
+//! read, and nothing of a page before is kept.
+//!
+//! | question | answered by |
+//! |---|---|
+//! | which entity is meant? | [`resolve`] |
+//! | what was its state? | [`state`], [`blame`] with the event behind each field |
+//! | what happened to it? | [`Trail`] |
+//! | what differs? | [`differences`] of two states |
+//! | which entities were in that state? | [`Find`], with [`Condition`]s |
+//! | what happened in that time? | [`Timeline`] |
+
+mod blame;
+mod condition;
+mod difference;
+mod error;
+mod find;
+mod moment;
+mod resolve;
+mod timeline;
+mod trail;
+
+pub use blame::{Blame, blame};
+pub use condition::{Comparison, Condition, ConditionError};
+pub use difference::{Difference, differences};
+pub use error::QueryError;
+pub use find::{Find, Found};
+pub use moment::{Moment, state};
+pub use resolve::resolve;
+pub use timeline::Timeline;
+pub use trail::{Step, Trail};
+
+/// Items of a page, unless asked otherwise.
+const PAGE: usize = 500;
