@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::failure::EXIT_CODES;
+use crate::import::ProgressChoice;
 use crate::input::Format;
 use crate::log_time::TimeFormat;
 use crate::output::{ColorChoice, OutputFormat};
@@ -66,8 +67,6 @@ pub enum Command {
     /// Work with rule files
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// Let a shop work through a day, import its logs and check every answer
-    Demo(DemoArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
 }
@@ -100,6 +99,9 @@ pub struct ImportArgs {
     /// pattern such as "%d.%m.%Y %H:%M:%S" [default: found from the first lines]
     #[arg(long, value_name = "FORMAT")]
     pub time_format: Option<TimeFormat>,
+    /// How to show how far it is, on standard error
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub progress: ProgressChoice,
 }
 
 /// See [`Command::Show`].
@@ -260,7 +262,7 @@ pub struct EventsArgs {
     /// Only events of that name
     #[arg(long, value_name = "NAME")]
     pub event: Option<String>,
-    /// Only events whose line or entity holds that text
+    /// Only events whose line holds that text
     #[arg(long, value_name = "TEXT")]
     pub grep: Option<String>,
     /// At most that many events
@@ -285,24 +287,6 @@ pub struct CheckArgs {
     /// Rule files, or folders of them
     #[arg(required = true, value_name = "FILE-OR-FOLDER")]
     pub paths: Vec<PathBuf>,
-}
-
-/// See [`Command::Demo`].
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  statetrail demo
-  statetrail demo --once --seed 7")]
-pub struct DemoArgs {
-    /// Always end by itself, for scripts
-    #[arg(long)]
-    pub once: bool,
-    /// Keep the shop's log files
-    #[arg(long)]
-    pub keep: bool,
-    /// The number that the shop's day is made from
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub seed: u64,
 }
 
 /// See [`Command::Completions`].

@@ -83,6 +83,11 @@ impl Clock {
         }
     }
 
+    /// The same with the zone's name.
+    pub fn show_with_zone(&self, time: Time) -> String {
+        format!("{} ({})", self.show(time), self.zone_name())
+    }
+
     /// The zone's name, to be shown once beside times that do not say it.
     pub fn zone_name(&self) -> String {
         match self.zone.iana_name() {

@@ -1,6 +1,7 @@
 //! What the binary `statetrail` does, as a library, so that tests and other binaries can start
 //! what a person starts.
 
+mod app;
 pub mod args;
 pub mod clock;
 pub mod commands;
@@ -9,6 +10,9 @@ pub mod import;
 pub mod input;
 pub mod log_time;
 pub mod moment;
+pub mod name;
 pub mod output;
 pub mod rule_files;
 pub mod store_place;
+
+pub use app::run_from_environment;

@@ -1,3 +1,7 @@
 //! The binary `statetrail`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    statetrail_cli::run_from_environment().into()
+}

@@ -1,7 +1,10 @@
 //! Where the store is: what `--store` means, and the place in the user's data folder.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use statetrail_store::StoreError;
+use statetrail_store::sqlite::SqliteStore;
 
 use crate::failure::{Exit, Failure};
 
@@ -22,6 +25,52 @@ pub fn store_path(typed: Option<&str>) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Opens the store for writing; its folder and the store itself are created if need be.
+///
+/// # Errors
+/// When that is not possible.
+pub fn create_store(typed: Option<&str>) -> Result<SqliteStore, Failure> {
+    let path = store_path(typed)?;
+    create_store_at(&path)
+}
+
+/// The same for a path.
+///
+/// # Errors
+/// When that is not possible.
+pub fn create_store_at(path: &Path) -> Result<SqliteStore, Failure> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let message =
+                format!("{}: the folder of the store cannot be created: {error}", folder.display());
+            Failure::new(Exit::Store, message).hint("choose another place with --store sqlite:PATH")
+        })?;
+    }
+    SqliteStore::open(path).map_err(store_failure)
+}
+
+/// Opens a store that exists for reading.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn open_store(typed: Option<&str>) -> Result<SqliteStore, Failure> {
+    SqliteStore::open_read_only(&store_path(typed)?).map_err(store_failure)
+}
+
+/// What a store said, for the user.
+pub fn store_failure(error: StoreError) -> Failure {
+    let failure = Failure::new(Exit::Store, &error);
+    match error {
+        StoreError::Missing { .. } => failure
+            .hint("statetrail import --rules RULES LOG...    creates it")
+            .hint("statetrail demo                           creates one to play with"),
+        StoreError::Open { .. } | StoreError::ReadOnly { .. } => {
+            failure.hint("choose another place with --store sqlite:PATH")
+        }
+        _ => failure,
+    }
+}
+
 fn path_of(typed: &str) -> Result<PathBuf, Failure> {
     let wrong = |message: String| {
         Failure::new(Exit::Usage, message).hint("a store is named like sqlite:trail.db")
@@ -30,7 +79,9 @@ fn path_of(typed: &str) -> Result<PathBuf, Failure> {
         Some("") => Err(wrong(format!("--store {typed}: the path is missing"))),
         Some(path) => Ok(PathBuf::from(path)),
         None => match typed.split_once(':') {
-            Some((scheme, _)) => Err(wrong(format!("--store {typed}: unknown kind of store {scheme:?}"))),
+            Some((scheme, _)) => {
+                Err(wrong(format!("--store {typed}: unknown kind of store {scheme:?}")))
+            }
             None => Err(wrong(format!("--store {typed}: the kind of store is missing"))),
         },
     }

@@ -1,3 +1,16 @@
 //! One module per command.
 
+pub mod blame;
+pub mod completions;
+pub mod diff;
+pub mod events;
+pub mod find;
+pub mod import;
+pub mod log;
+pub mod ls;
+mod questioner;
 pub mod rules_check;
+pub mod show;
+
+pub use questioner::Questioner;
+pub(crate) use questioner::query_failure;

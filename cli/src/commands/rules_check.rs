@@ -7,7 +7,7 @@ use statetrail_rules::{Diagnostic, Severity};
 
 use crate::args::CheckArgs;
 use crate::failure::{Exit, Failure};
-use crate::output::{Output, OutputFormat};
+use crate::output::Output;
 use crate::rule_files::read_rule_texts;
 
 #[derive(Serialize)]
@@ -25,17 +25,18 @@ struct Fault<'a> {
 /// Runs the command.
 ///
 /// # Errors
-/// When a file cannot be read or the output fails. Faults in the files are no error but tell in
-/// the exit code.
+/// When a file cannot be read or the output fails. Errors in the files are told by the
+/// exit code; warnings alone are not.
 pub fn run(args: &CheckArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let texts = read_rule_texts(&args.paths)?;
     let diagnostics = statetrail_rules::check(&texts);
-    match output.format {
-        OutputFormat::Json | OutputFormat::Jsonl => output.list(diagnostics.iter().map(fault))?,
-        OutputFormat::Csv => write_csv(&diagnostics, output)?,
-        OutputFormat::Text => write_text(&diagnostics, texts.len(), output)?,
+    if output.is_text() {
+        write_text(&diagnostics, texts.len(), output)?;
+    } else {
+        write_list(&diagnostics, output)?;
     }
-    Ok(if diagnostics.is_empty() { Exit::Done } else { Exit::Failed })
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    Ok(if diagnostics.iter().any(is_error) { Exit::Failed } else { Exit::Done })
 }
 
 fn fault(diagnostic: &Diagnostic) -> Fault<'_> {
@@ -51,17 +52,20 @@ fn fault(diagnostic: &Diagnostic) -> Fault<'_> {
     }
 }
 
-fn write_csv(diagnostics: &[Diagnostic], output: &mut Output<'_>) -> Result<(), Failure> {
-    let rows = diagnostics.iter().map(|diagnostic| {
-        [
-            diagnostic.severity.to_string(),
-            diagnostic.file.clone(),
-            diagnostic.line.to_string(),
-            diagnostic.column.to_string(),
-            diagnostic.message.clone(),
-        ]
-    });
-    output.csv(["severity", "file", "line", "column", "message"], rows)
+fn write_list(diagnostics: &[Diagnostic], output: &mut Output<'_>) -> Result<(), Failure> {
+    output.begin_list(&["severity", "file", "line", "column", "message"])?;
+    for diagnostic in diagnostics {
+        output.item(&fault(diagnostic), || {
+            vec![
+                diagnostic.severity.to_string(),
+                diagnostic.file.clone(),
+                diagnostic.line.to_string(),
+                diagnostic.column.to_string(),
+                diagnostic.message.clone(),
+            ]
+        })?;
+    }
+    output.end_list()
 }
 
 fn write_text(

@@ -159,21 +159,29 @@ impl Report {
     }
 
     fn write_csv(&self, output: &mut Output<'_>) -> Result<(), Failure> {
-        let headings =
-            ["log", "format", "lines", "pieces", "matched", "unmatched", "failed", "error"];
-        let rows = self.logs.iter().map(|log| {
-            [
-                log.log.clone(),
-                log.format.unwrap_or_default().to_owned(),
-                log.lines.to_string(),
-                log.pieces.to_string(),
-                log.matched.to_string(),
-                log.unmatched.to_string(),
-                log.failed.to_string(),
-                log.error.clone().unwrap_or_default(),
-            ]
-        });
-        output.csv(headings, rows)
+        output.csv_row([
+            "log",
+            "format",
+            "lines",
+            "pieces",
+            "matched",
+            "unmatched",
+            "failed",
+            "error",
+        ])?;
+        for log in &self.logs {
+            output.csv_row([
+                log.log.as_str(),
+                log.format.unwrap_or_default(),
+                &log.lines.to_string(),
+                &log.pieces.to_string(),
+                &log.matched.to_string(),
+                &log.unmatched.to_string(),
+                &log.failed.to_string(),
+                log.error.as_deref().unwrap_or_default(),
+            ])?;
+        }
+        Ok(())
     }
 
     fn write_text(&self, output: &mut Output<'_>) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod style;
 mod text;
+mod views;
 
 use std::io::{self, Write};
 
@@ -9,7 +10,11 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 pub use style::{ColorChoice, Painted, Style};
-pub use text::{DEFAULT_WIDTH, printable, wrap};
+pub use text::{
+    TEXT_WIDTH, field_width, printable, state_on_one_line, wrap, write_changes, write_fields,
+    write_indented,
+};
+pub use views::{ChangeView, EntityView, EventView, SetView, StateView, cell, json_cell, moment};
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -26,18 +31,27 @@ pub enum OutputFormat {
 }
 
 /// Where an answer goes, and in which form.
+///
+/// A list is written with [`begin_list`](Output::begin_list), [`item`](Output::item) for each
+/// element and [`end_list`](Output::end_list), so that it need not fit into memory.
 pub struct Output<'w> {
     /// The form that was asked for.
     pub format: OutputFormat,
     /// Colours for text.
     pub style: Style,
     writer: Box<dyn Write + 'w>,
+    list_items: u64,
 }
 
 impl<'w> Output<'w> {
     /// Answers of that form to that writer.
     pub fn new(format: OutputFormat, style: Style, writer: impl Write + 'w) -> Output<'w> {
-        Output { format, style, writer: Box::new(writer) }
+        Output { format, style, writer: Box::new(writer), list_items: 0 }
+    }
+
+    /// Whether people read it.
+    pub fn is_text(&self) -> bool {
+        self.format == OutputFormat::Text
     }
 
     /// Writes one document: over several lines as JSON, on one as JSON lines.
@@ -54,45 +68,64 @@ impl<'w> Output<'w> {
         Ok(())
     }
 
-    /// Writes a list: as JSON one array with an element a line, as JSON lines the elements.
+    /// Begins a list; `headings` are those of CSV.
     ///
     /// # Errors
     /// When the writer fails.
-    pub fn list<T: Serialize>(
-        &mut self,
-        items: impl IntoIterator<Item = T>,
-    ) -> Result<(), Failure> {
-        let array = self.format == OutputFormat::Json;
-        let mut separator = if array { "[\n" } else { "" };
-        for item in items {
-            write!(self.writer, "{separator}")?;
-            serde_json::to_writer(&mut self.writer, &item).map_err(io::Error::from)?;
-            separator = if array { ",\n" } else { "\n" };
+    pub fn begin_list(&mut self, headings: &[&str]) -> Result<(), Failure> {
+        self.list_items = 0;
+        match self.format {
+            OutputFormat::Csv => self.csv_row(headings),
+            _ => Ok(()),
         }
-        match (array, separator) {
-            (true, "[\n") => writeln!(self.writer, "[]")?,
-            (true, _) => writeln!(self.writer, "\n]")?,
-            (false, "") => {}
-            (false, _) => writeln!(self.writer)?,
+    }
+
+    /// Writes an element of a list: `view` as JSON, `row` as CSV.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn item(
+        &mut self,
+        view: &impl Serialize,
+        row: impl FnOnce() -> Vec<String>,
+    ) -> Result<(), Failure> {
+        let first = self.list_items == 0;
+        self.list_items += 1;
+        if self.format == OutputFormat::Csv {
+            return self.csv_row(row());
+        }
+        if self.format == OutputFormat::Json {
+            write!(self.writer, "{}", if first { "[\n" } else { ",\n" })?;
+        }
+        serde_json::to_writer(&mut self.writer, view).map_err(io::Error::from)?;
+        if self.format != OutputFormat::Json {
+            writeln!(self.writer)?;
         }
         Ok(())
     }
 
-    /// Writes comma-separated values.
+    /// Ends a list.
     ///
     /// # Errors
     /// When the writer fails.
-    pub fn csv<const N: usize>(
+    pub fn end_list(&mut self) -> Result<(), Failure> {
+        if self.format == OutputFormat::Json {
+            writeln!(self.writer, "{}", if self.list_items == 0 { "[]" } else { "\n]" })?;
+        }
+        Ok(())
+    }
+
+    /// Writes a row of comma-separated values.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn csv_row(
         &mut self,
-        headings: [&str; N],
-        rows: impl IntoIterator<Item = [String; N]>,
+        cells: impl IntoIterator<Item = impl AsRef<[u8]>>,
     ) -> Result<(), Failure> {
-        let mut csv = csv::Writer::from_writer(&mut self.writer);
-        let written = csv
-            .write_record(headings)
-            .and_then(|()| rows.into_iter().try_for_each(|row| csv.write_record(row)));
-        written.map_err(io::Error::from)?;
-        csv.flush()?;
+        let mut row = csv::Writer::from_writer(&mut self.writer);
+        row.write_record(cells).map_err(io::Error::from)?;
+        row.flush()?;
         Ok(())
     }
 

@@ -1,10 +1,17 @@
 //! Text as a terminal can show it.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
-/// Columns where the terminal does not say how many it has.
-pub const DEFAULT_WIDTH: usize = 80;
+use statetrail_event::{State, Value};
+use statetrail_query::Difference;
+
+use super::Output;
+use crate::failure::Failure;
+
+/// Columns that text is made for.
+pub const TEXT_WIDTH: usize = 80;
 
 /// The text with every control character written as an escape, because what services log must
 /// not steer somebody's terminal. Tabs become blanks.
@@ -45,6 +52,87 @@ pub fn wrap(text: &str, width: usize) -> Vec<&str> {
         lines.push(line.trim_end());
         rest = behind;
     }
+}
+
+/// Characters of the longest name, up to a third of the width.
+pub fn field_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or(0).min(TEXT_WIDTH / 3)
+}
+
+/// Writes a text on as many lines as it needs, each behind the same `start`.
+///
+/// # Errors
+/// When the output fails, as in all functions here.
+pub fn write_indented(output: &mut Output<'_>, start: &str, text: &str) -> Result<(), Failure> {
+    let style = output.style;
+    for line in wrap(&printable(text), TEXT_WIDTH - start.len()) {
+        writeln!(output, "{start}{}", style.faint(line))?;
+    }
+    Ok(())
+}
+
+/// Writes the fields of a state that have a value, one a line.
+///
+/// # Errors
+/// When the output fails.
+pub fn write_fields(output: &mut Output<'_>, state: &State) -> Result<(), Failure> {
+    let width = field_width(state.fields().map(|(field, _, _)| field));
+    for (field, value, _) in state.fields() {
+        let field = printable(field);
+        write_hanging(output, &format!("  {field:width$}  "), &value.to_string())?;
+    }
+    if state.fields().next().is_none() {
+        writeln!(output, "  {}", output.style.faint("no field has a value"))?;
+    }
+    Ok(())
+}
+
+/// Writes `text` behind `start`; further lines are indented as far as the first one.
+fn write_hanging(output: &mut Output<'_>, start: &str, text: &str) -> Result<(), Failure> {
+    let indent = start.chars().count();
+    let text = printable(text);
+    let mut lines = wrap(&text, TEXT_WIDTH.saturating_sub(indent).max(TEXT_WIDTH / 3)).into_iter();
+    writeln!(output, "{start}{}", lines.next().unwrap_or_default())?;
+    for line in lines {
+        writeln!(output, "{:indent$}{line}", "")?;
+    }
+    Ok(())
+}
+
+/// Writes fields that differ, one a line: `+` for those that are new, `-` for those that are
+/// gone, `~` for the others.
+///
+/// # Errors
+/// When the output fails.
+pub fn write_changes(output: &mut Output<'_>, changes: &[Difference]) -> Result<(), Failure> {
+    let style = output.style;
+    for Difference { field, from, to } in changes {
+        let field = printable(field);
+        let shown = |value: &Value| printable(&value.to_string()).into_owned();
+        match (from, to) {
+            (Some(from), Some(to)) => {
+                let line = format!("~ {field}: {} -> {}", shown(from), shown(to));
+                writeln!(output, "  {}", style.notable(line))?;
+            }
+            (None, Some(to)) => {
+                let line = format!("+ {field}: {}", shown(to));
+                writeln!(output, "  {}", style.good(line))?;
+            }
+            (Some(from), None) => {
+                let line = format!("- {field}: {}", shown(from));
+                writeln!(output, "  {}", style.bad(line))?;
+            }
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The fields of a state that are wanted, as `field=value field=value`.
+pub fn state_on_one_line(state: &State, wanted: impl Fn(&str) -> bool) -> String {
+    let fields = state.fields().filter(|(field, ..)| wanted(field));
+    let shown = fields.map(|(field, value, _)| format!("{field}={value}"));
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

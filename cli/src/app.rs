@@ -1,0 +1,88 @@
+//! From what was typed to the exit code.
+
+use std::io::{self, BufWriter, Write};
+
+use clap::Parser;
+
+use crate::args::{Command, CommandLine, RulesCommand, Shared};
+use crate::clock::Clock;
+use crate::commands::{
+    Questioner, blame, completions, diff, events, find, import, log, ls, rules_check, show,
+};
+use crate::failure::{Exit, Failure};
+use crate::output::{ColorChoice, Output, printable};
+
+/// Does what the process was started with.
+pub fn run_from_environment() -> Exit {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return tell_usage(&error),
+    };
+    let color = line.shared.color;
+    match run(line) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            tell(&failure, color);
+            failure.exit()
+        }
+    }
+}
+
+fn run(line: CommandLine) -> Result<Exit, Failure> {
+    let CommandLine { shared, command } = line;
+    let stdout = io::stdout();
+    let style = shared.color.style_for(&stdout);
+    let mut output = Output::new(shared.output, style, BufWriter::new(stdout.lock()));
+    let result = run_command(command, &shared, &mut output);
+    // What was answered before a failure is shown too, and a closed pipe hides no failure.
+    let written = output.finish();
+    match result {
+        Ok(exit) => written.map(|()| exit),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn run_command(
+    command: Command,
+    shared: &Shared,
+    output: &mut Output<'_>,
+) -> Result<Exit, Failure> {
+    let clock = Clock::of_system(shared.utc, shared.tz.as_deref())?;
+    let store = shared.store.as_deref();
+    let open = || Questioner::open(store, &clock);
+    match command {
+        Command::Import(args) => import::run(args, store, &clock, output),
+        Command::Show(args) => show::run(&args, &open()?, output),
+        Command::Log(args) => log::run(&args, &open()?, output),
+        Command::Diff(args) => diff::run(&args, &open()?, output),
+        Command::Blame(args) => blame::run(&args, &open()?, output),
+        Command::Ls(args) => ls::run(&args, &open()?, output),
+        Command::Find(args) => find::run(&args, &open()?, output),
+        Command::Events(args) => events::run(&args, &open()?, output),
+        Command::Rules(RulesCommand::Check(args)) => rules_check::run(&args, output),
+        Command::Completions(args) => completions::run(&args, output),
+    }
+}
+
+/// Help and version are no failure; everything else is told by clap on standard error.
+fn tell_usage(error: &clap::Error) -> Exit {
+    // Nobody is to be told if the output is closed.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+fn tell(failure: &Failure, color: ColorChoice) {
+    let Failure::Told { message, hints, .. } = failure else { return };
+    let mut stderr = io::stderr().lock();
+    let style = color.style_for(&stderr);
+    let mut told = String::new();
+    for (index, line) in message.lines().enumerate() {
+        let start = if index == 0 { format!("{} ", style.bad("error:")) } else { String::new() };
+        told.push_str(&format!("{start}{}\n", printable(line)));
+    }
+    for hint in hints {
+        told.push_str(&format!("  {}\n", printable(hint)));
+    }
+    // Nobody is to be told if standard error is closed.
+    let _ = stderr.write_all(told.as_bytes());
+}

@@ -1,0 +1,71 @@
+//! `statetrail events`: events of all entities by time.
+
+use std::io::Write;
+
+use statetrail_query::Timeline;
+use statetrail_store::{EntityFilter, KnownEvent, TimelineQuery};
+
+use super::questioner::{Questioner, wait};
+use crate::args::EventsArgs;
+use crate::failure::{Exit, Failure};
+use crate::output::{EventView, Output, printable, write_indented};
+
+/// Events that are asked for at a time.
+const PAGE: usize = 500;
+
+/// Runs the command.
+///
+/// # Errors
+/// When the store cannot be read or the output fails.
+pub fn run(args: &EventsArgs, ask: &Questioner, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    let (from, to) = ask.span(&args.span)?;
+    let mut left = args.limit.unwrap_or(usize::MAX);
+    let query = TimelineQuery {
+        from,
+        to,
+        entities: EntityFilter {
+            namespace: args.namespace.clone(),
+            entity_type: args.entity_type.clone(),
+            id_prefix: None,
+        },
+        name: args.event.clone(),
+        text: args.grep.clone(),
+        limit: PAGE.min(left),
+        ..TimelineQuery::default()
+    };
+    let mut timeline = Timeline::new(ask.store(), query);
+    output.begin_list(&EventView::HEADINGS)?;
+    let mut found = false;
+    while left > 0
+        && let Some(page) = wait(timeline.next_page())?
+    {
+        for known in page.iter().take(left) {
+            write_event(known, ask, output)?;
+        }
+        left = left.saturating_sub(page.len());
+        found = true;
+    }
+    output.end_list()?;
+    Ok(if found { Exit::Done } else { Exit::NotFound })
+}
+
+fn write_event(
+    known: &KnownEvent,
+    ask: &Questioner,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    if !output.is_text() {
+        let view = EventView::new(known);
+        return output.item(&view, || view.row().to_vec());
+    }
+    let event = &known.event;
+    let style = output.style;
+    let name = style.event(printable(&event.name));
+    writeln!(output, "{}  {}  {name}", ask.clock().show(event.time), style.heading(&event.entity))?;
+    let changes = event.changes.iter().map(|change| match &change.value {
+        Some(value) => format!("{}={value}", change.field),
+        None => format!("-{}", change.field),
+    });
+    let changes = changes.collect::<Vec<_>>().join(" ");
+    if changes.is_empty() { Ok(()) } else { write_indented(output, "  ", &changes) }
+}

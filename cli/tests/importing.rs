@@ -1,0 +1,184 @@
+//! Imports of real files by the real binary.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod common;
+
+use common::{LOG, Place, gzip};
+use serde_json::json;
+use statetrail_store::Counts;
+
+const IMPORT: [&str; 3] = ["import", "--rules", "rules.yaml"];
+
+fn import(files: &[&str]) -> Vec<String> {
+    IMPORT.iter().chain(files).map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn the_report_counts_every_line() {
+    let place = Place::new();
+    place.write("app.log", LOG);
+    let report = place.run(import(&["app.log", "-o", "json"])).expect_code(0).json();
+    for (field, expected) in [
+        ("lines", 7),
+        ("matched", 6),
+        ("unmatched", 1),
+        ("pieces", 0),
+        ("failed", 0),
+        ("events", 8),
+        ("events_new", 8),
+        ("events_known", 0),
+        ("events_failed", 0),
+    ] {
+        assert_eq!(report[field], json!(expected), "{field}");
+    }
+    let rules = json!([
+        {"rule": "rules.yaml/placed", "lines": 3, "events": 3, "events_failed": 0},
+        {"rule": "rules.yaml/paid", "lines": 2, "events": 4, "events_failed": 0},
+        {"rule": "rules.yaml/cancelled", "lines": 1, "events": 1, "events_failed": 0},
+    ]);
+    assert_eq!(report["rules"], rules);
+    assert_eq!(report["logs"][0]["format"], json!("plain"));
+    assert_eq!(place.counts(), Counts { entities: 5, events: 8 });
+}
+
+#[test]
+fn however_a_log_is_stored_the_store_holds_the_same() {
+    let place = Place::new();
+    place.write("app.log", LOG);
+    place.write("app.log.gz", gzip(LOG.as_bytes()));
+    place.write("app.log.zst", zstd::encode_all(LOG.as_bytes(), 3).unwrap());
+    place.run(import(&["app.log"])).expect_code(0);
+    let counts = place.counts();
+    for files in [&["app.log"][..], &["app.log.gz"], &["app.log.zst"], &["app.log", "app.log.gz"]] {
+        let report = place.run(import(&[files, &["-o", "json"]].concat())).expect_code(0).json();
+        assert_eq!(report["events_new"], json!(0), "{files:?}");
+        assert_eq!(report["events_known"], report["events"], "{files:?}");
+        assert_eq!(place.counts(), counts, "{files:?}");
+    }
+    for input in [LOG.as_bytes().to_vec(), gzip(LOG.as_bytes())] {
+        let args = import(&["-", "-o", "json"]);
+        let report = place.run_with_input(args, &input).expect_code(0).json();
+        assert_eq!(report["events_new"], json!(0));
+        assert_eq!(report["events"], json!(8));
+    }
+}
+
+#[test]
+fn a_log_that_has_grown_adds_only_what_is_new() {
+    let place = Place::new();
+    let (before, _) = LOG.split_at(LOG.find("2026-11-22 10:03").unwrap());
+    place.write("app.log", before);
+    place.run(import(&["app.log"])).expect_code(0);
+    place.write("app.log", LOG);
+    let report = place.run(import(&["app.log", "-o", "json"])).expect_code(0).json();
+    assert_eq!(report["events_known"], json!(4));
+    assert_eq!(report["events_new"], json!(4));
+}
+
+#[test]
+fn container_logs_take_namespace_and_pod_from_their_name() {
+    let place = Place::new();
+    let id = "0123456789abcdef".repeat(4);
+    let cri = format!("checkout-6f9c_shop_app-{id}.log");
+    place.write(
+        &cri,
+        "2026-11-22T10:00:00.000000001Z stdout P order o-1 \n\
+         2026-11-22T10:00:00.000000002Z stderr F order o-2 placed amount=2 by bob\n\
+         2026-11-22T10:00:00.000000003Z stdout F placed amount=1 by ann\n\
+         not a CRI line\n\
+         2026-11-22T10:00:01Z stdout P order o-1 paid by\n",
+    );
+    let docker = "shop_web-1_0123456789abcdef0123456789abcdef/app/0.log";
+    place.write(
+        docker,
+        "{\"log\":\"order o-3 placed amount=3 by eve\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T10:00:02Z\"}\n",
+    );
+    let other = format!("x_elsewhere_app-{id}.log");
+    place.write(&other, "2026-11-22T10:00:00Z stdout F order o-4 placed amount=4 by dan\n");
+    let args = import(&[&cri, docker, &other, "-o", "json"]);
+    let report = place.run(args).expect_code(0).json();
+    let logs = &report["logs"];
+    assert_eq!(logs[0]["format"], json!("cri"));
+    assert_eq!(logs[0]["lines"], json!(5));
+    assert_eq!(logs[0]["matched"], json!(2));
+    assert_eq!(logs[0]["pieces"], json!(1));
+    assert_eq!(
+        logs[0]["failures"],
+        json!([
+            {"reason": "not_cri", "lines": 1, "first_line": 4},
+            {"reason": "last_piece_missing", "lines": 1, "first_line": 5},
+        ])
+    );
+    assert_eq!(logs[1]["format"], json!("docker"));
+    assert_eq!(logs[1]["matched"], json!(1));
+    assert_eq!(logs[2]["has_rules"], json!(false));
+    assert_eq!(logs[2]["unmatched"], json!(1));
+    assert_eq!(place.counts().entities, 3);
+}
+
+#[test]
+fn a_namespace_may_be_given() {
+    let place = Place::new();
+    place.write("globs.yaml", common::RULES.replace("[shop]", "['shop-*']"));
+    place.write("app.log", LOG);
+    let globs = ["import", "--rules", "globs.yaml", "app.log"];
+    place.run(globs).expect_code(3).expect_error("--namespace");
+    place
+        .run([&globs[..], &["--namespace", "web"]].concat())
+        .expect_code(3)
+        .expect_error("\"web\"");
+    place.run([&globs[..], &["--namespace", "shop-eu"]].concat()).expect_code(0);
+    assert_eq!(place.counts().entities, 5);
+}
+
+#[test]
+fn lines_that_cannot_be_used_are_counted() {
+    let place = Place::new();
+    let long = "x".repeat((1 << 20) + 1);
+    place.write(
+        "app.log",
+        format!(
+            "order o-1 placed amount=1 by ann\n\
+             2026-11-22 10:00:00 order o-2 placed amount=2 by bob\n\
+             {long}\n\
+             order o-3 placed amount=3 by eve\n"
+        ),
+    );
+    let report = place.run(import(&["app.log", "-o", "json"])).expect_code(0).json();
+    assert_eq!(
+        report["logs"][0]["failures"],
+        json!([
+            {"reason": "too_long", "lines": 1, "first_line": 3},
+            {"reason": "no_time", "lines": 1, "first_line": 1},
+        ])
+    );
+    assert_eq!(report["lines"], json!(4));
+    assert_eq!(report["matched"], json!(2));
+}
+
+#[test]
+fn times_may_be_of_any_zone_and_format() {
+    for (options, line, expected) in [
+        (&["--tz", "Europe/Berlin"][..], "2026-11-22 10:00:00", "2026-11-22T09:00:00Z"),
+        (&["--utc"], "2026-11-22 10:00:00", "2026-11-22T10:00:00Z"),
+        (&["--time-format", "%d.%m.%Y %H:%M"], "22.11.2026 10:00", "2026-11-22T10:00:00Z"),
+        (&["--time-format", "epoch"], "1795341600", "2026-11-22T10:00:00Z"),
+    ] {
+        let place = Place::new();
+        place.write("app.log", format!("{line} order o-1 placed amount=1 by ann\n"));
+        place.run(import(&[&["app.log"], options].concat())).expect_code(0);
+        let events = place.run(["events", "-o", "json"]).expect_code(0).json();
+        assert_eq!(events[0]["time"], json!(expected), "{options:?}");
+    }
+}
+
+#[test]
+fn progress_can_be_shown_as_lines() {
+    let place = Place::new();
+    place.write("app.log", LOG);
+    let answer = place.run(import(&["app.log", "--progress", "lines"])).expect_code(0);
+    assert_eq!(answer.err, "imported 7 lines, 8 events\n");
+    assert!(answer.out.starts_with("7 lines of 1 log in "), "{}", answer.out);
+    assert!(answer.out.contains("8 new, 0 already known"), "{}", answer.out);
+}
