@@ -31,6 +31,12 @@ impl Writer {
         Writer { connection, memory: Memory::default(), data_version: None }
     }
 
+    /// The connection that it writes by.
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Stores the batch, or nothing of it.
     pub(super) fn append(&mut self, batch: &[KnownEvent]) -> Result<Appended, Failure> {
         for known in batch {

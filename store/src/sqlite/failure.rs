@@ -27,6 +27,12 @@ impl From<Unreadable> for Failure {
 }
 
 impl Failure {
+    /// Whether a file could not be opened or made.
+    pub(super) fn is_missing_file(&self) -> bool {
+        let Failure::Database(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+    }
+
     /// The error for the user of the store at that place.
     pub(super) fn at(self, place: &str) -> StoreError {
         let place = place.to_owned();
@@ -40,7 +46,11 @@ impl Failure {
 
 fn at_place(error: rusqlite::Error, place: String) -> StoreError {
     let Some(code) = error.sqlite_error_code() else {
-        return StoreError::Failed { place, source: Box::new(error) };
+        return if is_unfit_value(&error) {
+            StoreError::Damaged { place, detail: error.to_string() }
+        } else {
+            StoreError::Failed { place, source: Box::new(error) }
+        };
     };
     match code {
         ErrorCode::NotADatabase => {
@@ -62,4 +72,16 @@ fn at_place(error: rusqlite::Error, place: String) -> StoreError {
 /// A column that holds bytes.
 pub(super) fn read_blob<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a [u8], Failure> {
     Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
+}
+
+/// Whether a column holds what was never written there.
+fn is_unfit_value(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::QueryReturnedNoRows
+            | rusqlite::Error::Utf8Error(..)
+    )
 }

@@ -14,6 +14,8 @@ mod failure;
 mod intern;
 mod schema;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod trail;
 

@@ -1,5 +1,6 @@
 //! The tables, and opening a database file only if it is one of ours.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -117,26 +118,76 @@ pub(super) fn open_writer(path: &Path, place: &str) -> Result<Connection, StoreE
     };
     let connection = open().map_err(|failure| failure.at(place))?;
     check_format(&connection, place)?;
-    configure_writer(&connection).map_err(|failure| failure.at(place))?;
+    configure_writer(&connection).map_err(|error| Failure::from(error).at(place))?;
     Ok(connection)
 }
 
 /// Opens the file for reading. It has to exist and is never changed.
 pub(super) fn open_reader(path: &Path, place: &str) -> Result<Connection, StoreError> {
     refuse_folder(path, place)?;
-    if !path.exists() {
-        return Err(StoreError::Missing { place: place.to_owned() });
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.len() == 0 => {
+            let found = "an empty file; an import makes a store of it".to_owned();
+            return Err(StoreError::NotAStore { place: place.to_owned(), found });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StoreError::Missing { place: place.to_owned() });
+        }
+        // Everything else is for the database to judge.
+        Ok(_) | Err(_) => {}
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> Result<Connection, Failure> {
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(connection)
+    let opened = Connection::open_with_flags(path, flags)
+        .map_err(Failure::from)
+        .and_then(|connection| configure_reader(connection).map_err(Failure::from));
+    let connection = match opened {
+        // Readers share an index of the log with the writer, in a file beside the store. Where
+        // none can be made, nobody can be writing, and without a log none is needed.
+        Err(failure) if failure.is_missing_file() && !has_log(path) => {
+            open_immutable(path).map_err(|failure| failure.at(place))?
+        }
+        Err(failure) if failure.is_missing_file() && path.exists() => {
+            let reason = "its log was left behind by a writer that was killed, and its folder \
+                          does not let it be read; open the store once where it can be written";
+            return Err(StoreError::Open { place: place.to_owned(), reason: reason.into() });
+        }
+        opened => opened.map_err(|failure| failure.at(place))?,
     };
-    let connection = open().map_err(|failure| failure.at(place))?;
     check_format(&connection, place)?;
-    set_cache(&connection, READER_CACHE_BYTES).map_err(|failure| failure.at(place))?;
     Ok(connection)
+}
+
+fn configure_reader(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    set_cache(&connection, READER_CACHE_BYTES)?;
+    // The first look into the file shows whether it can be read at all.
+    connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
+    Ok(connection)
+}
+
+/// Whether a writer is at work or was killed.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Opens a file that nobody can change, without any file beside it.
+fn open_immutable(path: &Path) -> Result<Connection, Failure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                uri.push(char::from(*byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Ok(configure_reader(Connection::open_with_flags(uri, flags)?)?)
 }
 
 fn refuse_folder(path: &Path, place: &str) -> Result<(), StoreError> {
@@ -184,7 +235,7 @@ fn check_format(connection: &Connection, place: &str) -> Result<(), StoreError> 
 
 /// `synchronous = NORMAL` with a write-ahead log: a killed process loses nothing that was
 /// appended; a power failure may lose the last batches, but never leaves half of one.
-fn configure_writer(connection: &Connection) -> Result<(), Failure> {
+fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / PAGE_BYTES)?;
@@ -192,7 +243,7 @@ fn configure_writer(connection: &Connection) -> Result<(), Failure> {
     set_cache(connection, WRITER_CACHE_BYTES)
 }
 
-fn set_cache(connection: &Connection, bytes: u32) -> Result<(), Failure> {
+fn set_cache(connection: &Connection, bytes: u32) -> rusqlite::Result<()> {
     // A negative number means KiB; a positive one would mean pages.
     connection.pragma_update(None, "cache_size", -i64::from(bytes / 1024))?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -1,0 +1,72 @@
+//! What can only be provoked from inside: a full disk and a writer that does not give way.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pollster::block_on;
+use statetrail_event::{Change, EntityName, Event, EventId, Source, Time};
+
+use super::SqliteStore;
+use super::append::Writer;
+use super::schema::open_writer;
+use crate::{Appended, Counts, EventStore, KnownEvent, StoreError};
+
+fn events(count: u64) -> Vec<KnownEvent> {
+    let entity = EntityName::new("shop", "stock", "sku-7").unwrap();
+    let event = |number: u64| Event {
+        id: EventId(u128::from(number).to_be_bytes()),
+        entity: entity.clone(),
+        name: "counted".into(),
+        time: Time::from_nanos(number as i64),
+        seq: 0,
+        changes: vec![Change::set("number", number as i64)],
+        source: Source { uri: "/shop".into(), ..Source::default() },
+        offset: None,
+        rule: Some(format!("shop.yaml/rule-{}", number % 10)),
+        line: Some("x".repeat(500)),
+    };
+    let known = |event| KnownEvent { event, known_at: Time::from_nanos(1) };
+    (0..count).map(event).map(known).collect()
+}
+
+fn counts(path: &Path) -> Counts {
+    block_on(SqliteStore::open_read_only(path).unwrap().counts()).unwrap()
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_the_batch_can_be_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let connection = open_writer(&path, "store.db").unwrap();
+    let mut writer = Writer::new(connection);
+    let all = events(2_000);
+    let (first, second) = all.split_at(500);
+    writer.append(first).unwrap();
+
+    writer.connection().pragma_update(None, "max_page_count", 60).unwrap();
+    let error = writer.append(second).unwrap_err().at("store.db");
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert_eq!(error.to_string().split(':').next(), Some("store.db"));
+    assert_eq!(counts(&path), Counts { entities: 1, events: 500 });
+
+    writer.connection().pragma_update(None, "max_page_count", 1_000_000).unwrap();
+    let appended = writer.append(second).unwrap();
+    assert_eq!(appended, Appended { new: 1_500, repeated: 0 });
+    assert_eq!(counts(&path), Counts { entities: 1, events: 2_000 });
+}
+
+#[test]
+fn a_writer_that_does_not_give_way_is_reported_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let connection = open_writer(&path, "store.db").unwrap();
+    connection.busy_timeout(Duration::ZERO).unwrap();
+    let mut writer = Writer::new(connection);
+    let other = open_writer(&path, "store.db").unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = writer.append(&events(10)).unwrap_err().at("store.db");
+    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    assert!(error.is_retryable());
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(writer.append(&events(10)).unwrap().new, 10);
+}
