@@ -1,0 +1,237 @@
+//! One record in, one reply out.
+
+use std::ffi::CStr;
+
+use statetrail_event::Time;
+use statetrail_rules::{Diagnostic, Extractor, Line, RuleSet, RuleText};
+
+use crate::json::{self, Malformed};
+use crate::record::Record;
+use crate::reply::{self, Found};
+use crate::sources::Sources;
+use crate::{Counters, msgpack};
+
+/// Longest line that is looked at, in bytes. Container runtimes cut lines at 16 KiB, and Kafka
+/// takes messages up to 1 MB unless told otherwise.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Said once, when the first record comes in MessagePack.
+const MSGPACK_NOTICE: &str = "event_format is msgpack, in which a filter can neither drop a \
+    record nor return every record; event_format json is recommended";
+
+/// What becomes of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Only events go on; a record without an event is dropped.
+    Events,
+    /// Every record goes on, with its events added.
+    Annotate,
+}
+
+/// What Fluent Bit is told about a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply<'a> {
+    /// Drop it (JSON only).
+    Drop,
+    /// Let it pass as it came (JSON only).
+    PassInput,
+    /// Put this in its place.
+    Output(&'a CStr),
+}
+
+/// The filter: rules, and what is remembered from record to record.
+#[derive(Default)]
+pub struct Filter {
+    rules: RuleSet,
+    extractor: Extractor,
+    sources: Sources,
+    counters: Counters,
+    buffers: Buffers,
+    saw_msgpack: bool,
+    notice: Option<&'static str>,
+}
+
+/// Memory that is kept from record to record.
+#[derive(Default)]
+struct Buffers {
+    line: Vec<u8>,
+    events: Vec<u8>,
+    nesting: Vec<u8>,
+    output: Vec<u8>,
+}
+
+/// A record that is to be answered.
+struct Request<'a> {
+    mode: Mode,
+    bytes: &'a [u8],
+    is_msgpack: bool,
+    record: Result<Record<'a>, Malformed>,
+}
+
+impl Filter {
+    /// Puts these rule files in force and returns what is wrong with them. Of a file with
+    /// errors the last good version stays, if there was one.
+    pub fn reload(&mut self, files: &[RuleText]) -> Vec<Diagnostic> {
+        self.sources = Sources::default();
+        self.extractor.reset_counts();
+        self.rules.reload(files)
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// What became of the records so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Something that the user should know, once.
+    pub fn take_notice(&mut self) -> Option<&'static str> {
+        self.notice.take()
+    }
+
+    /// Goes on after a call that trapped: what it left half-done is put aside.
+    pub fn recover(&mut self) {
+        self.counters.traps += 1;
+        // Not dropped: what they hold may be half-written.
+        std::mem::forget(std::mem::take(&mut self.extractor));
+        std::mem::forget(std::mem::take(&mut self.sources));
+        std::mem::forget(std::mem::take(&mut self.buffers));
+    }
+
+    /// What to answer without looking into the record.
+    pub fn untouched(mode: Mode, record: &[u8]) -> Reply<'static> {
+        match (mode, msgpack::is_map(record)) {
+            (Mode::Events, false) => Reply::Drop,
+            (Mode::Events, true) => Reply::Output(reply::DROP_MSGPACK),
+            (Mode::Annotate, false) => Reply::PassInput,
+            (Mode::Annotate, true) => Reply::Output(reply::LOST_MSGPACK),
+        }
+    }
+
+    /// Takes a record: JSON (an object, perhaps with zero bytes after it) or MessagePack (a
+    /// map), told apart by the first byte. `seconds` and `nanos` are its time.
+    pub fn process(
+        &mut self,
+        mode: Mode,
+        tag: &[u8],
+        seconds: u32,
+        nanos: u32,
+        record: &[u8],
+    ) -> Reply<'_> {
+        self.counters.records += 1;
+        self.buffers.output.clear();
+        self.buffers.events.clear();
+        let request = Request::read(mode, record);
+        self.note_format(&request);
+        match (&request.record, Time::from_seconds(i64::from(seconds), nanos)) {
+            (Ok(record), Some(time)) => self.extract(tag, time, record),
+            _ => self.counters.unreadable += 1,
+        }
+        match self.write(&request) {
+            Some(()) => self.reply(mode, record),
+            None => Filter::untouched(mode, record),
+        }
+    }
+
+    /// Puts the events of the record's line into the buffers and counts what became of it.
+    fn extract(&mut self, tag: &[u8], time: Time, record: &Record<'_>) {
+        let Some(line) = record.line() else {
+            self.counters.without_line += 1;
+            return;
+        };
+        let source = self.sources.find(&mut self.rules, tag, record);
+        let position = source.next_position(time);
+        let Some(scope) = source.scope else {
+            self.counters.out_of_scope += 1;
+            return;
+        };
+        let bytes = without_line_end(line.resolve(&mut self.buffers.line));
+        if bytes.len() > MAX_LINE_BYTES {
+            self.counters.oversized += 1;
+            return;
+        }
+        let line = Line { bytes, time, position, offset: record.offset };
+        let events = &mut self.buffers.events;
+        let outcome = self.extractor.write_json(&self.rules, scope, &source.origin, &line, events);
+        self.counters.events += u64::from(outcome.events);
+        self.counters.failed_events += u64::from(outcome.failed);
+        if outcome.events > 0 {
+            self.counters.matched += 1;
+        } else if outcome.failed > 0 {
+            self.counters.failed += 1;
+        } else {
+            self.counters.unmatched += 1;
+        }
+    }
+
+    /// Writes the reply, or nothing if the record is to be left untouched.
+    fn write(&mut self, request: &Request<'_>) -> Option<()> {
+        let Buffers { events, nesting, output, .. } = &mut self.buffers;
+        let found = Found::new(events);
+        let record = request.record.as_ref().ok();
+        let written = match (request.mode, request.is_msgpack) {
+            (Mode::Events, false) => found.map(|found| reply::events_json(output, found)),
+            (Mode::Events, true) => found.and_then(|found| reply::events_msgpack(output, found)),
+            (Mode::Annotate, false) => record.zip(found).and_then(|(record, found)| {
+                reply::annotated_json(output, request.bytes, record, found, nesting)
+            }),
+            (Mode::Annotate, true) => record
+                .and_then(|record| reply::annotated_msgpack(output, request.bytes, record, found)),
+        };
+        if written.is_some() {
+            return written;
+        }
+        output.clear();
+        if request.mode == Mode::Annotate && request.is_msgpack {
+            reply::lost_msgpack(output, record.and_then(Record::line), found)?;
+        }
+        if found.is_some() {
+            self.counters.matched -= 1;
+            self.counters.failed += 1;
+        }
+        (!output.is_empty()).then_some(())
+    }
+
+    fn reply(&mut self, mode: Mode, record: &[u8]) -> Reply<'_> {
+        self.buffers.output.push(0);
+        match CStr::from_bytes_with_nul(&self.buffers.output) {
+            Ok(reply) => Reply::Output(reply),
+            Err(_) => Filter::untouched(mode, record),
+        }
+    }
+
+    fn note_format(&mut self, request: &Request<'_>) {
+        if request.is_msgpack && !self.saw_msgpack {
+            self.saw_msgpack = true;
+            self.notice = Some(MSGPACK_NOTICE);
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    fn read(mode: Mode, record: &'a [u8]) -> Request<'a> {
+        if msgpack::is_map(record) {
+            let read = msgpack::read(record);
+            return Request { mode, bytes: record, is_msgpack: true, record: read };
+        }
+        let bytes = without_zeros(record);
+        Request { mode, bytes, is_msgpack: false, record: json::read(bytes) }
+    }
+}
+
+/// The text without the zero bytes that end it.
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    let length = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes.get(..length).unwrap_or_default()
+}
+
+/// The line without the end that Docker's logs keep.
+fn without_line_end(line: &[u8]) -> &[u8] {
+    match line {
+        [line @ .., b'\r', b'\n'] | [line @ .., b'\n'] => line,
+        _ => line,
+    }
+}

@@ -1,0 +1,59 @@
+//! Builds the module and compiles it, once in a test run.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use wasmtime::{Config, Engine, Module, OptLevel};
+
+use crate::stack_meter::{Instrumented, instrument};
+
+/// The filter as it is shipped, but for the counter around every function, ready to run.
+pub(crate) struct Filter {
+    pub(crate) wasm: Module,
+    pub(crate) instrumented: Instrumented,
+}
+
+/// The engine that all modules here are compiled for.
+pub(crate) fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let mut config = Config::new();
+        // The stack meter asks for whole chains of calls.
+        config.wasm_backtrace_max_frames(NonZeroUsize::new(1_000));
+        // Compiling takes longer than running here.
+        config.cranelift_opt_level(OptLevel::None);
+        Engine::new(&config).expect("this configuration is sound")
+    })
+}
+
+/// The filter. Every test measures the stack that it needs.
+pub(crate) fn module() -> &'static Filter {
+    static FILTER: OnceLock<Filter> = OnceLock::new();
+    FILTER.get_or_init(|| {
+        let shipped = std::fs::read(build()).expect("cargo has written the filter");
+        let instrumented = instrument(&shipped);
+        let wasm = Module::new(engine(), &instrumented.wasm).expect("wasmtime takes the filter");
+        Filter { wasm, instrumented }
+    })
+}
+
+/// Builds the filter and returns where it is.
+fn build() -> PathBuf {
+    // Cargo's folder for temporary files of tests lies in the target folder.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is not the root");
+    let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "statetrail-filter", "--lib"])
+        .args(["--target", "wasm32-wasip1", "--profile", "filter", "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        // Flags for the tests, such as those that measure coverage, are none for the filter.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .status()
+        .expect("cargo can be started");
+    assert!(built.success(), "the filter does not build: is the target wasm32-wasip1 installed?");
+    target.join("wasm32-wasip1/filter/statetrail_filter.wasm")
+}
