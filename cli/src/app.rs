@@ -7,7 +7,7 @@ use clap::Parser;
 use crate::args::{Command, CommandLine, RulesCommand, Shared};
 use crate::clock::Clock;
 use crate::commands::{
-    Questioner, blame, completions, diff, events, find, import, log, ls, rules_check, show,
+    Questioner, blame, completions, demo, diff, events, find, import, log, ls, rules_check, show,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{ColorChoice, Output, printable};
@@ -60,6 +60,7 @@ fn run_command(
         Command::Find(args) => find::run(&args, &open()?, output),
         Command::Events(args) => events::run(&args, &open()?, output),
         Command::Rules(RulesCommand::Check(args)) => rules_check::run(&args, output),
+        Command::Demo(args) => demo::run(&args, store, &clock, output),
         Command::Completions(args) => completions::run(&args, output),
     }
 }

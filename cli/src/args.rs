@@ -67,6 +67,8 @@ pub enum Command {
     /// Work with rule files
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Let a shop work through a day, import its logs and check every answer
+    Demo(DemoArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
 }
@@ -287,6 +289,26 @@ pub struct CheckArgs {
     /// Rule files, or folders of them
     #[arg(required = true, value_name = "FILE-OR-FOLDER")]
     pub paths: Vec<PathBuf>,
+}
+
+/// See [`Command::Demo`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail demo
+  statetrail demo --once --seed 7 --store sqlite:/tmp/shop.db
+
+The events stay in a store of the demo's own in your data folder, or where --store says.")]
+pub struct DemoArgs {
+    /// Always end by itself, for scripts
+    #[arg(long)]
+    pub once: bool,
+    /// Keep the shop's log files
+    #[arg(long)]
+    pub keep: bool,
+    /// The number that the shop's day is made from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// See [`Command::Completions`].

@@ -83,9 +83,11 @@ impl Clock {
         }
     }
 
-    /// The same with the zone's name.
+    /// The same with the zone's name; of the present, fractions of a second are not shown.
     pub fn show_with_zone(&self, time: Time) -> String {
-        format!("{} ({})", self.show(time), self.zone_name())
+        let nanos = time.nanos();
+        let shown = if time == self.now { nanos - nanos.rem_euclid(1_000_000_000) } else { nanos };
+        format!("{} ({})", self.show(Time::from_nanos(shown)), self.zone_name())
     }
 
     /// The zone's name, to be shown once beside times that do not say it.

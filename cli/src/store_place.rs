@@ -9,7 +9,9 @@ use statetrail_store::sqlite::SqliteStore;
 use crate::failure::{Exit, Failure};
 
 const SCHEME: &str = "sqlite:";
-const FILE: &str = "statetrail/trail.db";
+const FOLDER: &str = "statetrail";
+const FILE: &str = "trail.db";
+const DEMO_FILE: &str = "demo.db";
 
 /// The file of the store that was asked for, or the one in the user's data folder.
 ///
@@ -18,11 +20,23 @@ const FILE: &str = "statetrail/trail.db";
 pub fn store_path(typed: Option<&str>) -> Result<PathBuf, Failure> {
     match typed {
         Some(typed) => path_of(typed),
-        None => default_path(|name| std::env::var_os(name)).ok_or_else(|| {
-            Failure::new(Exit::Usage, "no data folder is known for this user")
-                .hint("say where the store is: --store sqlite:PATH")
-        }),
+        None => Ok(own_folder()?.join(FILE)),
     }
+}
+
+/// The file of the demo's own store.
+///
+/// # Errors
+/// When there is no data folder.
+pub fn demo_store_path() -> Result<PathBuf, Failure> {
+    Ok(own_folder()?.join(DEMO_FILE))
+}
+
+fn own_folder() -> Result<PathBuf, Failure> {
+    data_folder(|name| std::env::var_os(name)).map(|data| data.join(FOLDER)).ok_or_else(|| {
+        Failure::new(Exit::Usage, "no data folder is known for this user")
+            .hint("say where the store is: --store sqlite:PATH")
+    })
 }
 
 /// Opens the store for writing; its folder and the store itself are created if need be.
@@ -88,9 +102,9 @@ fn path_of(typed: &str) -> Result<PathBuf, Failure> {
 }
 
 /// The data folder as the system's conventions have it. `variable` reads the environment.
-fn default_path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = if cfg!(windows) {
+    if cfg!(windows) {
         folder("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {
         folder("HOME").map(|home| home.join("Library/Application Support"))
@@ -98,8 +112,7 @@ fn default_path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> 
         folder("XDG_DATA_HOME")
             .filter(|path| path.is_absolute())
             .or_else(|| folder("HOME").map(|home| home.join(".local/share")))
-    };
-    data.map(|data| data.join(FILE))
+    }
 }
 
 #[cfg(test)]
@@ -118,9 +131,9 @@ mod tests {
     #[test]
     fn the_data_folder() {
         for (data, home, expected) in [
-            ("/data", "/home/u", Some("/data/statetrail/trail.db")),
-            ("", "/home/u", Some("/home/u/.local/share/statetrail/trail.db")),
-            ("relative", "/home/u", Some("/home/u/.local/share/statetrail/trail.db")),
+            ("/data", "/home/u", Some("/data")),
+            ("", "/home/u", Some("/home/u/.local/share")),
+            ("relative", "/home/u", Some("/home/u/.local/share")),
             ("", "", None),
         ] {
             let variable = |name: &str| match name {
@@ -128,7 +141,7 @@ mod tests {
                 "HOME" => Some(OsString::from(home)),
                 _ => None,
             };
-            assert_eq!(default_path(variable), expected.map(PathBuf::from));
+            assert_eq!(data_folder(variable), expected.map(PathBuf::from));
         }
     }
 }

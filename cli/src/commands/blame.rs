@@ -1,9 +1,10 @@
 //! `statetrail blame`: which log line set each field.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::Serialize;
-use statetrail_event::{EntityName, Time, Value};
+use statetrail_event::{EntityName, Event, OrderKey, Time, Value};
 use statetrail_query::Blame;
 use statetrail_store::KnownEvent;
 
@@ -72,6 +73,7 @@ fn row(view: &BlameView<'_>) -> Vec<String> {
     vec![entity, as_of, field, value, event, time, known_at, rule, source, file, offset, line, id]
 }
 
+/// Fields that the same event set stand together, the oldest event first.
 fn write_text(
     name: &EntityName,
     at: Time,
@@ -82,10 +84,18 @@ fn write_text(
     let style = output.style;
     let at = style.faint(format!("at {}", ask.clock().show_with_zone(at)));
     writeln!(output, "{}  {at}", style.heading(name))?;
-    for Blame { field, value, by } in fields {
-        let field = style.notable(printable(field).into_owned());
-        writeln!(output, "\n{field}: {}", printable(&value.to_string()))?;
-        write_event(by, ask, output)?;
+    let mut by_event: BTreeMap<OrderKey, Vec<&Blame>> = BTreeMap::new();
+    for field in fields {
+        by_event.entry(field.by.event.key()).or_default().push(field);
+    }
+    for fields in by_event.values() {
+        if let Some(first) = fields.first() {
+            write_event(&first.by, ask, output)?;
+        }
+        for Blame { field, value, .. } in fields {
+            let field = style.notable(printable(field));
+            writeln!(output, "  {field}: {}", printable(&value.to_string()))?;
+        }
     }
     Ok(())
 }
@@ -93,17 +103,22 @@ fn write_text(
 fn write_event(by: &KnownEvent, ask: &Questioner, output: &mut Output<'_>) -> Result<(), Failure> {
     let event = &by.event;
     let style = output.style;
-    let time = ask.clock().show(event.time);
-    writeln!(output, "  {time}  {}", style.event(printable(&event.name)))?;
-    let place = match (&event.source.file, event.offset) {
-        (Some(file), Some(offset)) => format!("{file}, byte {offset}"),
-        (Some(file), None) => file.clone(),
-        (None, _) => event.source.uri.clone(),
-    };
-    let rule = event.rule.as_deref().unwrap_or("no rule");
-    write_indented(output, "  ", &format!("{rule}; {place}"))?;
+    let time = style.heading(ask.clock().show(event.time));
+    let rule = event.rule.as_deref().map(|rule| format!("  by {rule}")).unwrap_or_default();
+    let rule = style.faint(printable(&rule).into_owned());
+    writeln!(output, "\n{time}  {}{rule}", style.event(printable(&event.name)))?;
+    write_indented(output, "  from ", &origin(event))?;
     match &event.line {
         Some(line) => write_indented(output, "  | ", line),
         None => Ok(()),
+    }
+}
+
+/// Pod and container, or else the file and the line's place in it.
+fn origin(event: &Event) -> String {
+    match (event.source.container(), &event.source.file, event.offset) {
+        (None, Some(file), Some(offset)) => format!("{file}, byte {offset}"),
+        (None, Some(file), None) => file.clone(),
+        _ => event.source.uri.clone(),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod blame;
 pub mod completions;
+pub mod demo;
 pub mod diff;
 pub mod events;
 pub mod find;
