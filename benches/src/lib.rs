@@ -2,8 +2,10 @@
 //! as JSON lines in `target/bench/NAME.jsonl` for programs.
 
 pub mod bare_loop;
+pub mod process;
 mod report;
 mod rounds;
+pub mod shop_logs;
 pub mod workload;
 
 pub use report::{Better, Case, Report};
