@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh64::xxh64;
@@ -61,12 +62,12 @@ pub struct Event {
     /// What changed; no field twice. May be empty: an event that changes nothing is still part
     /// of the trail.
     pub changes: Vec<Change>,
-    /// Where the line came from.
-    pub source: Source,
+    /// Where the line came from; many events share it.
+    pub source: Arc<Source>,
     /// Byte offset of the line's start in its file.
     pub offset: Option<u64>,
     /// The rule that made the event, as `file/rule`.
-    pub rule: Option<String>,
+    pub rule: Option<Arc<str>>,
     /// The raw line, redacted.
     pub line: Option<String>,
 }

@@ -35,7 +35,7 @@ fn known(entity: EntityName) -> KnownEvent {
         time: Time::from_nanos(1),
         seq: 0,
         changes: Vec::new(),
-        source: Source::default(),
+        source: Source::default().into(),
         offset: None,
         rule: None,
         line: None,

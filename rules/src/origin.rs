@@ -1,5 +1,7 @@
 //! Where lines come from: namespace, pod and container, taken from a tag or a file's name.
 
+use std::sync::Arc;
+
 use statetrail_event::{LineIdentity, Source};
 
 /// A source of lines.
@@ -7,7 +9,7 @@ use statetrail_event::{LineIdentity, Source};
 pub struct Origin {
     namespace: Option<Box<str>>,
     container: Box<str>,
-    source: Source,
+    source: Arc<Source>,
     source_hash: u64,
 }
 
@@ -46,7 +48,11 @@ impl Origin {
             namespace: namespace.map(Into::into),
             container: container.into(),
             source_hash: LineIdentity::source_hash(&uri),
-            source: Source { uri, node: node.map(Into::into), file: file.map(Into::into) },
+            source: Arc::new(Source {
+                uri,
+                node: node.map(Into::into),
+                file: file.map(Into::into),
+            }),
         }
     }
 
@@ -62,6 +68,11 @@ impl Origin {
 
     /// The source that events carry. Its URI is empty where the namespace is not known yet.
     pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The source, to be shared by the events of its lines.
+    pub(crate) fn shared_source(&self) -> &Arc<Source> {
         &self.source
     }
 

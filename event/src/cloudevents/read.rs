@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
@@ -136,9 +137,13 @@ impl Wire<'_> {
             time,
             seq: self.seq.unwrap_or(0),
             changes,
-            source: Source { uri: self.source.into_owned(), node: self.node, file: self.file },
+            source: Arc::new(Source {
+                uri: self.source.into_owned(),
+                node: self.node,
+                file: self.file,
+            }),
             offset: self.offset,
-            rule: self.rule,
+            rule: self.rule.map(Into::into),
             line,
         })
     }

@@ -72,7 +72,7 @@ proptest! {
             "data": {},
         });
         let optional = [
-            ("rule", event.rule.clone()),
+            ("rule", event.rule.as_deref().map(str::to_owned)),
             ("node", event.source.node.clone()),
             ("file", event.source.file.clone()),
             ("offset", event.offset.map(|offset| offset.to_string())),
@@ -139,9 +139,10 @@ fn an_event_has_this_form_on_the_wire() {
             uri: Source::container_uri("shop", "checkout-6f9c", "app"),
             node: Some("node-1".to_owned()),
             file: Some("/var/log/containers/a.log".to_owned()),
-        },
+        }
+        .into(),
         offset: Some(4096),
-        rule: Some("shop.yaml/paid".to_owned()),
+        rule: Some("shop.yaml/paid".into()),
         line: Some("order o-1042 \"paid\"\t\u{0}".to_owned()),
     };
     let expected = concat!(

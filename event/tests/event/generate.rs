@@ -108,9 +108,9 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             time,
             seq,
             changes,
-            source: Source { uri, node, file },
+            source: Source { uri, node, file }.into(),
             offset,
-            rule,
+            rule: rule.map(Into::into),
             line,
         },
     )

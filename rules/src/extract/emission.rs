@@ -1,6 +1,7 @@
 //! One event of one rule for one line.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use statetrail_event::cloudevents::{ChangeWriter, write_parts};
 use statetrail_event::{
@@ -66,7 +67,10 @@ impl Emission<'_> {
             let value = value.map(ValueRef::to_value);
             changes.push(Change { field: field.into(), value });
         });
-        let source = self.origin.source();
+        let source = match self.origin.namespace() {
+            Some(_) => Arc::clone(self.origin.shared_source()),
+            None => Arc::new(Source { uri: uri.to_owned(), ..self.origin.source().clone() }),
+        };
         Some(Event {
             id: identity.event_id(seq),
             entity,
@@ -74,13 +78,9 @@ impl Emission<'_> {
             time: self.line.time,
             seq,
             changes,
-            source: Source {
-                uri: uri.to_owned(),
-                node: source.node.clone(),
-                file: source.file.clone(),
-            },
+            source,
             offset: self.line.offset,
-            rule: Some(self.rule.full_name.to_string()),
+            rule: Some(Arc::clone(&self.rule.full_name)),
             line: Some(String::from_utf8_lossy(self.bytes).into_owned()),
         })
     }

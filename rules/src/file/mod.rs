@@ -5,6 +5,8 @@ mod matches;
 mod read;
 mod sample;
 
+use std::sync::Arc;
+
 use regex::bytes::Regex;
 use statetrail_event::{LineIdentity, Source};
 
@@ -46,7 +48,7 @@ impl Home {
 /// How lines become events.
 pub(crate) struct Rule {
     /// File and rule, as events carry it: `shop.yaml/payment-accepted`.
-    pub(crate) full_name: Box<str>,
+    pub(crate) full_name: Arc<str>,
     pub(crate) place: Place,
     pub(crate) matches: Match,
     pub(crate) names: Names,

@@ -65,7 +65,7 @@ fn an_event_says_where_it_comes_from() {
             node: Some("node-1".to_owned()),
             file: Some("/var/log/a.log".to_owned()),
         };
-        assert_eq!(event.source, source);
+        assert_eq!(*event.source, source);
     }
     let rules: Vec<_> = events.iter().map(|event| event.rule.as_deref().unwrap()).collect();
     assert_eq!(rules, ["shop.yaml/paid", "shop.yaml/paid", "shop.yaml/seen"]);

@@ -85,7 +85,7 @@ fn plain_files_without_a_namespace_take_that_of_the_rule_file() {
         let (events, _) = extract(&rules, scope, &origin, &line(text.as_bytes()));
         let event = events.into_iter().next().unwrap();
         assert_eq!(event.source.file.as_deref(), Some("app.log"));
-        (event.entity.to_string(), event.source.uri)
+        (event.entity.to_string(), event.source.uri.clone())
     };
     assert_eq!(entity_and_source("do it"), ("shop/x/it".to_owned(), "/shop".to_owned()));
     assert_eq!(entity_and_source("pay it"), ("bank/x/it".to_owned(), "/bank".to_owned()));

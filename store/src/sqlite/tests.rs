@@ -20,9 +20,9 @@ fn events(count: u64) -> Vec<KnownEvent> {
         time: Time::from_nanos(number as i64),
         seq: 0,
         changes: vec![Change::set("number", number as i64)],
-        source: Source { uri: "/shop".into(), ..Source::default() },
+        source: Source { uri: "/shop".into(), ..Source::default() }.into(),
         offset: None,
-        rule: Some(format!("shop.yaml/rule-{}", number % 10)),
+        rule: Some(format!("shop.yaml/rule-{}", number % 10).into()),
         line: Some("x".repeat(500)),
     };
     let known = |event| KnownEvent { event, known_at: Time::from_nanos(1) };

@@ -1,6 +1,7 @@
 //! Reading trails, and states at a moment.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 use statetrail_event::{EntityName, Event, EventId, OrderKey, Source, State, Time};
@@ -34,7 +35,7 @@ pub(super) fn read_event(row: &Row<'_>, entity: EntityName) -> Result<KnownEvent
         time: key.time,
         seq: key.seq,
         changes: decode_changes(read_blob(row, 4)?)?,
-        source: Source { uri: row.get(9)?, node: row.get(10)?, file: row.get(11)? },
+        source: Arc::new(Source { uri: row.get(9)?, node: row.get(10)?, file: row.get(11)? }),
         offset: row.get(6)?,
         rule: row.get(8)?,
         line: row.get(7)?,

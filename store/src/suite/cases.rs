@@ -29,7 +29,7 @@ fn event(entity: &str, seconds: i64) -> Event {
         time: Time::from_seconds(seconds, 0).expect("a moment in range"),
         seq: 0,
         changes: vec![Change::set("status", "paid"), Change::set("at", seconds)],
-        source: Source { uri: "/shop/checkout-1/app".into(), ..Source::default() },
+        source: Source { uri: "/shop/checkout-1/app".into(), ..Source::default() }.into(),
         offset: Some(17),
         rule: Some("shop.yaml/paid".into()),
         line: Some("order o-1042 paid".into()),

@@ -91,9 +91,9 @@ fn event() -> impl Strategy<Value = Event> {
         time: key.time,
         seq: key.seq,
         changes,
-        source,
+        source: source.into(),
         offset,
-        rule: rule.map(str::to_owned),
+        rule: rule.map(Into::into),
         line,
     })
 }

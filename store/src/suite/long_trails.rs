@@ -51,7 +51,7 @@ fn trail() -> Vec<KnownEvent> {
             time,
             seq: n % 3,
             changes: vec![change],
-            source: Source { uri: "/shop".into(), ..Source::default() },
+            source: Source { uri: "/shop".into(), ..Source::default() }.into(),
             offset: None,
             rule: None,
             line: Some(format!("line {n}")),

@@ -18,7 +18,7 @@ pub(crate) fn event(entity: &EntityName, number: u64) -> KnownEvent {
             Change::set("number", number as i64),
             Change::set(format!("field-{}", number % 5), "x"),
         ],
-        source: Source { uri: "/shop/stock-1/app".into(), ..Source::default() },
+        source: Source { uri: "/shop/stock-1/app".into(), ..Source::default() }.into(),
         offset: Some(number * 100),
         rule: Some("shop.yaml/counted".into()),
         line: Some(format!("line {number} of {entity}")),
