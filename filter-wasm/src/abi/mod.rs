@@ -12,9 +12,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::ptr;
 
+use statetrail_rules::Diagnostic;
+
 use crate::arena::Arena;
 use crate::filter::{Filter, Mode, Reply};
-use crate::rule_folders::read_rule_files;
+use crate::rule_folders::{RuleFiles, read_rule_files};
 
 /// After this many traps records are answered without being looked at: what a trap leaves on
 /// the guest's own stack is lost, so they cannot go on for ever.
@@ -50,13 +52,9 @@ extern "C" fn _initialize() {
     // SAFETY: called once, before anything else, as constructors must be.
     unsafe { __wasm_call_ctors() };
     set_running(true);
-    let mut filter = Filter::default();
     let folders = preopens::folders();
-    let files = read_rule_files(&folders);
-    files.problems.iter().for_each(|problem| say(problem));
-    for diagnostic in filter.reload(&files.texts) {
-        say(&diagnostic.to_string());
-    }
+    let mut filter = Filter::default();
+    put_in_force(&mut filter, &read_rule_files(&folders));
     if filter.rules().is_empty() {
         say(&no_rules(&folders));
         std::process::abort();
@@ -66,6 +64,23 @@ extern "C" fn _initialize() {
     set_running(false);
 }
 
+/// Puts rule files in force and tells what is wrong with them. On its own, like [`say_all`],
+/// to keep the frames small that lie below the reading of a rule file.
+#[inline(never)]
+fn put_in_force(filter: &mut Filter, files: &RuleFiles) {
+    files.problems.iter().for_each(|problem| say(problem));
+    let diagnostics = filter.reload(&files.texts);
+    say_all(&diagnostics);
+}
+
+#[inline(never)]
+fn say_all(diagnostics: &[Diagnostic]) {
+    for diagnostic in diagnostics {
+        say(&diagnostic.to_string());
+    }
+}
+
+#[inline(never)]
 fn no_rules(folders: &[PathBuf]) -> String {
     let mut message = "no rule file can be used: put files rules/*.yaml into a folder that \
         accessible_paths names; folders seen:"
