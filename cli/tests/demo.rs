@@ -48,6 +48,14 @@ fn the_demo_reports_to_scripts_and_keeps_the_logs_if_asked() {
     assert_eq!(report["moments"], json!(10_000));
     assert_eq!(report["lines"].as_u64().unwrap() / 1_000, 100);
     assert_eq!(report["events"], json!(place.counts().events));
+    let page = std::fs::read_to_string(common::project_file("docs/output.md")).unwrap();
+    let (_, documented) = page.split_once("```json\n").unwrap();
+    let (documented, _) = documented.split_once("\n```").unwrap();
+    let documented: serde_json::Value = serde_json::from_str(documented).unwrap();
+    let fields = |document: &serde_json::Value| {
+        document.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&report), fields(&documented));
     let logs = std::path::PathBuf::from(report["logs"].as_str().unwrap());
     assert!(std::fs::read_dir(&logs).unwrap().count() > 5);
     std::fs::remove_dir_all(logs).unwrap();

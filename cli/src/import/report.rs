@@ -116,8 +116,10 @@ impl Report {
         elapsed: Duration,
         interrupted: bool,
     ) -> Report {
+        let mut in_order: Vec<&LogPart> = parts.iter().collect();
+        in_order.sort_by_key(|part| part.log);
         let logs: Vec<LogReport> =
-            parts.iter().map(|part| LogReport::new(&planned[part.log], part)).collect();
+            in_order.iter().map(|part| LogReport::new(&planned[part.log], part)).collect();
         let mut total = LineCounts::default();
         for part in parts {
             total.add(&part.counts);
