@@ -68,19 +68,18 @@ impl<'a> Report<'a> {
 
     fn add(&mut self, severity: Severity, place: Place, message: String) -> &mut Diagnostic {
         let message = without_control_characters(&message);
-        let line = place.line.max(1);
-        let text = self.text.lines().nth(line - 1).unwrap_or_default().to_owned();
+        let (place, text) = within(place, self.text);
         let index = self.diagnostics.len();
         self.diagnostics.push(Diagnostic {
             severity,
             file: self.file.to_owned(),
-            line,
+            line: place.line,
             column: place.column.max(1),
             width: place.width.max(1),
             message,
             expected: None,
             help: Vec::new(),
-            text,
+            text: text.to_owned(),
         });
         &mut self.diagnostics[index]
     }
@@ -108,6 +107,34 @@ impl Diagnostic {
         }
         self
     }
+}
+
+/// The place with the text of its line. What is missing at the end is placed behind the last
+/// line, not below it.
+fn within(place: Place, text: &str) -> (Place, &str) {
+    let line = place.line.max(1);
+    if let Some(found) = line_of(text, line) {
+        return (Place { line, ..place }, found);
+    }
+    let mut last = (1, text);
+    for number in 1..line {
+        match line_of(text, number) {
+            Some(found) => last = (number, found),
+            None => break,
+        }
+    }
+    (Place { line: last.0, column: last.1.chars().count() + 1, width: 1 }, last.1)
+}
+
+/// The line of that number, as YAML counts them: a carriage return alone ends a line, too.
+fn line_of(text: &str, number: usize) -> Option<&str> {
+    let mut rest = text;
+    for _ in 1..number {
+        let (_, after) = rest.split_once(['\n', '\r'])?;
+        let is_pair = rest[..rest.len() - after.len()].ends_with('\r');
+        rest = after.strip_prefix('\n').filter(|_| is_pair).unwrap_or(after);
+    }
+    rest.split(['\n', '\r']).next()
 }
 
 /// The valid word within a third of the written word's length in edits, whatever the case, or

@@ -42,7 +42,7 @@ impl Case {
             match (pieces.last_mut(), piece) {
                 (Some(Piece::Text(text)), Piece::Text(more)) => text.push_str(&more),
                 (Some(Piece::Int), Piece::Text(text)) if text.starts_with('1') => {}
-                (Some(Piece::Int), Piece::Int | Piece::Word) => {}
+                (Some(Piece::Int), piece) if !matches!(piece, Piece::Text(_)) => {}
                 (Some(last), piece) if last.is_open() && !matches!(piece, Piece::Text(_)) => {}
                 (_, piece) => pieces.push(piece),
             }
@@ -105,7 +105,7 @@ fn case() -> impl Strategy<Value = Case> {
         2 => Just(Piece::Word),
         2 => Just(Piece::Any),
         1 => Just(Piece::Int),
-        1 => Just(Piece::Quoted),
+        2 => Just(Piece::Quoted),
     ];
     let case = (vec(piece, 1..8), any::<bool>(), any::<bool>(), any::<bool>());
     case.prop_filter_map("nothing is left", |(pieces, a, b, c)| {
@@ -117,7 +117,11 @@ fn line() -> impl Strategy<Value = String> {
     let piece = proptest::sample::select(vec![
         "a", "b", " ", "=", "1", "\"", "'", "ab", "a=", "a a", "=\"", "='", "b ", "1.1", "11",
     ]);
-    vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+    let pieces = || vec(piece.clone(), 0..6).prop_map(|pieces| pieces.concat());
+    // Quotations within quotations, and anything.
+    let nested = (pieces(), pieces(), pieces(), pieces())
+        .prop_map(|(a, b, c, d)| format!("{a}=\"{b}='a'{c}\"{d}"));
+    prop_oneof![nested, vec(piece, 0..14).prop_map(|pieces| pieces.concat())]
 }
 
 /// What each capture took, by the order of captures.
@@ -171,21 +175,17 @@ proptest! {
     }
 }
 
-/// The shortest of a few runs, in which others disturbed least.
 fn time_of(pattern: &Pattern, line: &[u8]) -> Duration {
     let mut scratch = Scratch::default();
     let mut spans = vec![None; 8];
-    let runs = (0..3).map(|_| {
-        let start = Instant::now();
-        assert_eq!(pattern.find(line, 0, &mut spans, &mut scratch), None);
-        start.elapsed()
-    });
-    runs.min().unwrap()
+    let start = Instant::now();
+    assert_eq!(pattern.find(line, 0, &mut spans, &mut scratch), None);
+    start.elapsed()
 }
 
-/// Patterns and lines that nearly match everywhere. A line 32 times as long may cost 32 times as
-/// much; were the cost to grow with the square, it would be 1,024 times as much. The bound lies
-/// far from both.
+/// Patterns and lines that nearly match everywhere. A line 16 times as long may cost 16 times as
+/// much; were the cost to grow with the square, it would be 256 times as much. The bound lies far
+/// from both.
 #[test]
 fn matching_is_linear_in_the_line() {
     let cases = [
@@ -221,12 +221,15 @@ fn matching_is_linear_in_the_line() {
             line.extend_from_slice(b" .");
             line
         };
-        let (short, long) = (8 << 10, 256 << 10);
-        let short_time = time_of(&pattern, &line(short)).max(Duration::from_micros(200));
-        let long_time = time_of(&pattern, &line(long));
-        assert!(
-            long_time < short_time * 160,
-            "{text} on {piece:?}: {short_time:?} for {short} bytes, {long_time:?} for {long}"
-        );
+        let (short, long) = (line(4 << 10), line(64 << 10));
+        // Other work on the machine can disturb a run, not each of many.
+        let mut times = Vec::new();
+        let is_linear = (0..20).any(|_| {
+            let short_time = time_of(&pattern, &short).max(Duration::from_micros(100));
+            let long_time = time_of(&pattern, &long);
+            times.push((short_time, long_time));
+            long_time < short_time * 80
+        });
+        assert!(is_linear, "{text} on {piece:?}: {times:?}");
     }
 }
