@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use statetrail_event::Event;
 use statetrail_store::{EventStore, KnownEvent, StoreError};
 
 use crate::args::ImportArgs;
-use crate::clock::{Clock, time_of_timestamp};
+use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
 use crate::import::{Import, Imported, Report, plan, stop_on_interrupt};
 use crate::input::ReadSettings;
@@ -51,15 +49,12 @@ pub fn run(
     }
 }
 
-/// Stores events that are known from now on. Returns how many are new.
+/// Stores events. Returns how many are new.
 ///
 /// # Errors
 /// When the store does not take them.
-pub fn append(store: &impl EventStore, events: Vec<Event>) -> Result<u64, Failure> {
-    let known_at = time_of_timestamp(Timestamp::now());
-    let batch: Vec<KnownEvent> =
-        events.into_iter().map(|event| KnownEvent { event, known_at }).collect();
-    let appended: Result<_, StoreError> = pollster::block_on(store.append(&batch));
+pub fn append(store: &impl EventStore, batch: &[KnownEvent]) -> Result<u64, Failure> {
+    let appended: Result<_, StoreError> = pollster::block_on(store.append(batch));
     appended.map(|appended| appended.new).map_err(store_failure)
 }
 

@@ -16,12 +16,12 @@ mod report;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use statetrail_event::Event;
 use statetrail_rules::{RuleCount, RuleSet};
+use statetrail_store::KnownEvent;
 
 use crate::failure::{Exit, Failure};
 use crate::input::ReadSettings;
@@ -34,8 +34,8 @@ pub use report::{
     EventCounts, FailureReport, LogReport, Report, RuleReport, grouped, rule_reports,
 };
 
-/// Batches between the threads: enough that neither waits for the other's odd slow one.
-const BATCHES_WAITING_MAX: usize = 4;
+/// Batches between the threads. One more is being filled and one stored, and they are large.
+const BATCHES_WAITING_MAX: usize = 1;
 /// How often somebody who waits looks whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a reader that was asked to stop may take: one that waits for standard input cannot
@@ -71,13 +71,14 @@ impl Import {
     /// When the reading thread cannot be started or died.
     pub fn run(
         self,
-        mut store: impl FnMut(Vec<Event>) -> Result<u64, Failure>,
+        mut store: impl FnMut(&[KnownEvent]) -> Result<u64, Failure>,
     ) -> Result<Imported, Failure> {
         let start = Instant::now();
         let Import { logs, rules, settings, stop, progress } = self;
         let sizes: Option<u64> = logs.iter().map(|log| log.stored_bytes).sum();
         let progress = Progress::new(progress, sizes);
         let (sender, receiver) = sync_channel(BATCHES_WAITING_MAX);
+        let (spent_sender, spent_receiver) = channel();
         let extraction = Extraction {
             logs: logs.clone(),
             rules: Arc::clone(&rules),
@@ -86,15 +87,17 @@ impl Import {
         };
         let reader = thread::Builder::new()
             .name("reader".to_owned())
-            .spawn(move || extraction.run(&sender))
+            .spawn(move || extraction.run(&sender, &spent_receiver))
             .map_err(|error| Failure::new(Exit::Failed, format!("no thread to read: {error}")))?;
         let mut written = Written::default();
         let mut store_failure = None;
-        while let Some(batch) = next_batch(&receiver, &stop) {
-            if let Err(failure) = written.write(batch, &mut store) {
+        while let Some(mut batch) = next_batch(&receiver, &stop) {
+            if let Err(failure) = written.write(&mut batch, &mut store) {
                 store_failure = Some(failure);
                 break;
             }
+            // Nobody is there to take it when the reader is done.
+            let _ = spent_sender.send(batch.events);
             progress.update(written.stored_bytes(), written.lines(), written.events);
         }
         drop(receiver);
@@ -118,18 +121,18 @@ struct Written {
 impl Written {
     fn write(
         &mut self,
-        batch: Batch,
-        store: &mut impl FnMut(Vec<Event>) -> Result<u64, Failure>,
+        batch: &mut Batch,
+        store: &mut impl FnMut(&[KnownEvent]) -> Result<u64, Failure>,
     ) -> Result<(), Failure> {
         let found = batch.events.len() as u64;
         if found > 0 {
-            self.events.new += store(batch.events)?;
+            self.events.new += store(&batch.events)?;
             self.events.found += found;
         }
-        for part in batch.parts {
-            match self.parts.last_mut() {
-                Some(last) if last.log == part.log => *last = part,
-                _ => self.parts.push(part),
+        for part in batch.parts.drain(..) {
+            match self.parts.iter_mut().find(|known| known.log == part.log) {
+                Some(known) => *known = part,
+                None => self.parts.push(part),
             }
         }
         Ok(())
