@@ -261,3 +261,43 @@ fn a_line_with_several_events_is_stored_once() {
         assert_eq!(trail, std::slice::from_ref(known));
     }
 }
+
+/// However events arrive, the snapshots of a trail cover it without a gap in stretches of a
+/// bounded length, so that no state is folded from many events.
+#[test]
+fn snapshots_stay_short_however_events_arrive() {
+    const EVENTS: u64 = 9_000;
+    let in_order: Vec<_> = (0..EVENTS).map(|number| event(&stock(7), number)).collect();
+    let newest_first: Vec<_> = in_order.iter().rev().cloned().collect();
+    // A step that shares no factor with the length visits every event once.
+    let scattered: Vec<_> =
+        (0..EVENTS as usize).map(|n| in_order[n * 4_567 % EVENTS as usize].clone()).collect();
+    for events in [in_order, newest_first, scattered] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = SqliteStore::open(&path).unwrap();
+        for batch in events.chunks(700) {
+            block_on(store.append(batch)).unwrap();
+        }
+        drop(store);
+        let connection = Connection::open(&path).unwrap();
+        let number =
+            |sql: &str| -> i64 { connection.query_row(sql, [], |row| row.get(0)).unwrap() };
+        let covered = number("SELECT sum(parts) FROM snapshots WHERE level = 0");
+        let tail = number("SELECT tail_events FROM entities");
+        assert_eq!(covered + tail, EVENTS as i64);
+        assert!(tail < 128, "{tail} events have no snapshot");
+        let longest = number("SELECT max(parts) FROM snapshots WHERE level = 0");
+        assert!(longest < 256, "a snapshot folds {longest} events");
+        let levels = number("SELECT max(level) FROM snapshots");
+        assert!(levels >= 1, "there are {levels} levels");
+        let widest = number("SELECT max(parts) FROM snapshots WHERE level > 0");
+        assert!(widest < 64, "a snapshot merges {widest} others");
+        let gaps = number(
+            "SELECT count(*) FROM snapshots AS a
+             WHERE start_key != zeroblob(32) AND NOT EXISTS (
+                 SELECT 1 FROM snapshots AS b WHERE b.level = a.level AND b.end_key = a.start_key)",
+        );
+        assert_eq!(gaps, 0);
+    }
+}
