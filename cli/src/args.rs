@@ -27,6 +27,7 @@ pub struct CommandLine {
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Shared {
     /// Where the events are [default: sqlite:statetrail/trail.db in your data folder]
     #[arg(long, global = true, value_name = "sqlite:PATH", env = "STATETRAIL_STORE")]
@@ -228,13 +229,15 @@ pub struct LsArgs {
 #[command(after_help = "\
 Examples:
   statetrail find openstack/vm --where state=deleted --at '2017-05-16 00:10'
-  statetrail find order --where status=paid --where method=card")]
+  statetrail find order --where status=paid --where 'total>=100'
+  statetrail find shop/order --where '!shipment' --at -2h")]
 pub struct FindArgs {
     /// The type of the entities: order, or shop/order
     #[arg(value_name = "TYPE")]
     pub entity_type: String,
-    /// What a field must be; may be given more than once
-    #[arg(long = "where", value_name = "FIELD=VALUE")]
+    /// What a field must be: field=value, field!=value, field>10, field (has a value), !field;
+    /// may be given more than once
+    #[arg(long = "where", value_name = "CONDITION")]
     pub conditions: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]

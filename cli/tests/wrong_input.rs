@@ -209,6 +209,7 @@ fn a_folder_that_cannot_be_written() {
     }
     let nested = ["import", "--rules", "rules.yaml", "app.log", "--store", "sqlite:closed/a/b.db"];
     as_nobody(&nested).expect_code(5).expect_error("cannot be created");
+    as_nobody(&["ls", "--store", "sqlite:closed/store.db"]).expect_code(0);
     everyone(&folder, 0o755);
 }
 
