@@ -11,7 +11,8 @@ demo: ## a shop's day: import its logs, compare with its truth, show answers
 	$(CARGO) run --release --quiet -p statetrail-cli -- demo
 
 test: wasm-target ## every test
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --exclude statetrail-tests
+	$(CARGO) test --release -p statetrail-tests
 
 check: ## formatting, lints and documentation, warnings as errors
 	$(CARGO) fmt --all -- --check
@@ -32,4 +33,4 @@ bench-query: ## the state at a moment, beside a bare SELECT
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-query
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolchain and cargo-fuzz
-	fuzz/run $${FUZZ_SECONDS:-60}
+	for target in $$(ls fuzz/libfuzzer/fuzz_targets | sed 's/\.rs$$//'); do fuzz/run $$target $${FUZZ_SECONDS:-60} || exit 1; done
