@@ -13,6 +13,7 @@ use crate::matcher::Scratch;
 use crate::origin::Origin;
 use crate::prefilter::Candidates;
 use crate::redact::{RedactScratch, redact};
+use crate::regex::RegexScratch;
 use crate::set::{RuleSet, ScopeId};
 
 pub(crate) use captures::Captures;
@@ -87,6 +88,7 @@ struct Finder {
 struct MatchScratch {
     slots: Slots,
     pattern: Scratch,
+    regex: RegexScratch,
     fields: Fields,
     /// What the fields now hold, and of which line it is known.
     fields_of: Option<(Format, bool)>,
@@ -301,7 +303,7 @@ impl MatchScratch {
             Match::Logfmt(fields) => {
                 self.read_fields(Format::Logfmt, rules, line) && self.match_fields(fields, line)
             }
-            Match::Regex(matches) => self.slots.take_regex(matches, line),
+            Match::Regex(matches) => self.slots.take_regex(matches, line, &mut self.regex),
         }
     }
 

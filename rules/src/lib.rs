@@ -22,6 +22,7 @@ mod origin;
 mod pattern;
 mod prefilter;
 mod redact;
+mod regex;
 mod set;
 mod template;
 mod yaml;

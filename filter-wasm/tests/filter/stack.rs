@@ -10,11 +10,17 @@ use crate::guest::{ANNOTATE, EVENTS, Guest, Handover, STACK_BYTES};
 use crate::stack_meter::Maximum;
 use crate::wasm;
 
-/// A file of as many rules as asked for.
+/// A file of as many rules as asked for, every tenth with a regular expression.
 fn many_rules(count: usize) -> RuleText {
     let mut text = "namespaces: [many]\nrules:\n".to_owned();
     for number in 0..count {
-        let found = format!("'task <id> step{number} ok'");
+        let found = match number % 10 {
+            0 => format!(
+                "{{regex: 'task (?P<id>[a-f0-9]+(?:-(?:[a-f0-9]+|x(?:y|z{{1,3}}))){{0,4}}) \
+                 step{number} (?:ok|(?P<why>late))'}}"
+            ),
+            _ => format!("'task <id> step{number} ok'"),
+        };
         let line = format!("task ab-12 step{number} ok");
         let _ = write!(
             text,
@@ -54,6 +60,23 @@ fn loading_and_using_a_thousand_rules() {
         assert_ne!(reply, crate::guest::Reply::Null, "step {number}");
     }
     report("using 1,000 rules", guest.stack_maximum());
+}
+
+/// Nesting must cost nothing: what is nested too deep is refused, what is not is used.
+#[test]
+fn loading_nested_regular_expressions() {
+    for depth in [4, 12, 1_000] {
+        let regex = format!("x{}y{}", "(?:[0-9]|a(b".repeat(depth / 2), ")+c?)*".repeat(depth / 2));
+        let text = format!(
+            "namespaces: [n]\nrules:\n  - name: r\n    match: {{regex: '{regex}'}}\n    emit:\n      \
+             - {{entity: a/b, event: c}}\n    samples:\n      - line: 'xy'\n        \
+             events: [{{entity: a/b, event: c}}]\n"
+        );
+        let folder = folder(&[many_rules(1), RuleText { name: "regex.yaml".to_owned(), text }]);
+        let guest = Guest::start(&wasm::module().wasm, Some(folder.path())).expect("it starts");
+        assert_eq!(guest.log().contains("regex.yaml"), depth > 12, "{}", guest.log());
+        report(&format!("loading {depth} nested groups"), guest.stack_maximum());
+    }
 }
 
 #[test]

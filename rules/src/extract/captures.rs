@@ -8,6 +8,7 @@ use crate::file::RegexMatch;
 use crate::json::unescape_into;
 use crate::matcher::{Scratch, Span};
 use crate::pattern::Pattern;
+use crate::regex::RegexScratch;
 
 /// The captures of a match, kept in memory that every line uses again.
 #[derive(Default)]
@@ -89,18 +90,21 @@ impl Slots {
     }
 
     /// Takes the groups of a regular expression.
-    pub(super) fn take_regex(&mut self, matches: &RegexMatch, line: &[u8]) -> bool {
-        // Groups cost an allocation, so they are asked for only once it is known that there is
-        // a match.
-        let Some(found) = matches.regex.find(line) else { return false };
-        let Some(groups) = matches.regex.captures_at(line, found.start()) else { return false };
+    pub(super) fn take_regex(
+        &mut self,
+        matches: &RegexMatch,
+        line: &[u8],
+        scratch: &mut RegexScratch,
+    ) -> bool {
+        if !matches.regex.find(line, scratch) {
+            return false;
+        }
         for (group, slot) in &matches.groups {
-            if let Some(found) = groups.get(*group) {
-                let span = Span { start: found.start() as u32, end: found.end() as u32 };
-                let kind = Kind::Typed(CaptureType::Any);
-                if let Some(place) = self.slots.get_mut(usize::from(*slot)) {
-                    *place = Some(Slot { span, in_texts: false, kind });
-                }
+            if let Some(span) = scratch.group(*group) {
+                self.put(
+                    *slot,
+                    Slot { span, in_texts: false, kind: Kind::Typed(CaptureType::Any) },
+                );
             }
         }
         true

@@ -7,12 +7,11 @@ use crate::file::read::{Keys, report_pattern, text_of};
 use crate::file::{FieldMatch, FieldPattern, Match, RegexMatch};
 use crate::pattern::{Names, Pattern, PatternError, Piece, pieces};
 use crate::redact::Redactor;
+use crate::regex::{CompileError, MAX_BYTES, Regex};
 use crate::yaml::{Kind, Node};
 
-/// Deepest nesting of groups: compiling a group takes stack, and the filter has little.
-const MAX_REGEX_NESTING: u32 = 12;
-/// Largest compiled regular expression, in bytes.
-const MAX_REGEX_BYTES: usize = 256 * 1024;
+/// Deepest nesting of groups and repetitions.
+const MAX_REGEX_NESTING: u32 = 50;
 
 /// Reads a rule's `match`.
 pub(crate) fn read(
@@ -168,27 +167,15 @@ fn regex(
             return None;
         }
     };
-    let compiled = regex::bytes::RegexBuilder::new(text)
-        .unicode(false)
-        .nest_limit(MAX_REGEX_NESTING)
-        .size_limit(MAX_REGEX_BYTES)
-        .build();
-    let regex = match compiled {
+    let regex = match Regex::new(&hir) {
         Ok(regex) => regex,
-        Err(_) => {
-            let limit = MAX_REGEX_BYTES / 1024;
-            report
-                .error(
-                    node.place,
-                    format!("the regular expression compiles to more than {limit} KiB"),
-                )
-                .expected("expected fewer or smaller repetitions");
+        Err(fault) => {
+            report_compile_fault(node, fault, report);
             return None;
         }
     };
     let mut groups = Vec::new();
-    for (number, name) in regex.capture_names().enumerate() {
-        let Some(name) = name else { continue };
+    for (number, name) in regex.names() {
         match names.add(name) {
             Ok(slot) => groups.push((number, slot)),
             Err(message) => {
@@ -196,9 +183,21 @@ fn regex(
             }
         }
     }
-    let mut literals = Vec::new();
-    required_literals(&hir, &mut literals);
-    Some((Match::Regex(RegexMatch { regex, groups }), literals))
+    Some((Match::Regex(RegexMatch { regex, groups }), required_literals(&hir)))
+}
+
+fn report_compile_fault(node: &Node, fault: CompileError, report: &mut Report<'_>) {
+    match fault {
+        CompileError::TooLarge => report
+            .error(
+                node.place,
+                format!("the regular expression compiles to more than {} KiB", MAX_BYTES / 1024),
+            )
+            .expected("expected fewer or smaller repetitions"),
+        CompileError::Unicode => report
+            .error(node.place, "regular expressions are over bytes, without Unicode's classes")
+            .expected("expected no `(?u)`"),
+    };
 }
 
 fn report_regex_fault(node: &Node, fault: &regex_syntax::Error, report: &mut Report<'_>) {
@@ -214,26 +213,24 @@ fn report_regex_fault(node: &Node, fault: &regex_syntax::Error, report: &mut Rep
     report.error(place, format!("in the regular expression: {message}"));
 }
 
-/// Collects texts that every match of the expression holds. The tree's depth is bounded by the
-/// limit on nesting.
-fn required_literals(hir: &Hir, literals: &mut Vec<Box<[u8]>>) {
-    match hir.kind() {
-        HirKind::Literal(literal) => literals.push(literal.0.clone()),
-        HirKind::Capture(capture) => required_literals(&capture.sub, literals),
-        HirKind::Repetition(repetition) if repetition.min > 0 => {
-            required_literals(&repetition.sub, literals);
+/// Texts that every match of the expression holds.
+fn required_literals(hir: &Hir) -> Vec<Box<[u8]>> {
+    let mut literals = Vec::new();
+    let mut left = vec![hir];
+    while let Some(hir) = left.pop() {
+        match hir.kind() {
+            HirKind::Literal(literal) => literals.push(literal.0.clone()),
+            HirKind::Capture(capture) => left.push(&capture.sub),
+            HirKind::Repetition(repetition) if repetition.min > 0 => left.push(&repetition.sub),
+            HirKind::Concat(parts) => left.extend(parts),
+            HirKind::Repetition(_)
+            | HirKind::Alternation(_)
+            | HirKind::Class(_)
+            | HirKind::Look(_)
+            | HirKind::Empty => {}
         }
-        HirKind::Concat(parts) => {
-            for part in parts {
-                required_literals(part, literals);
-            }
-        }
-        HirKind::Repetition(_)
-        | HirKind::Alternation(_)
-        | HirKind::Class(_)
-        | HirKind::Look(_)
-        | HirKind::Empty => {}
     }
+    literals
 }
 
 /// Reads an item of `redact`: a pattern, or a field of JSON or logfmt lines.

@@ -7,13 +7,13 @@ mod sample;
 
 use std::sync::Arc;
 
-use regex::bytes::Regex;
 use statetrail_event::{LineIdentity, Source};
 
 use crate::diagnostic::Place;
 use crate::glob::Glob;
 use crate::pattern::{Names, Pattern};
 use crate::redact::Redactor;
+use crate::regex::Regex;
 use crate::template::Template;
 
 pub(crate) use read::read;
