@@ -14,9 +14,10 @@ test: wasm-target ## every test
 	$(CARGO) test --workspace --exclude statetrail-tests
 	$(CARGO) test --release -p statetrail-tests
 
-check: ## formatting, lints and documentation, warnings as errors
+check: wasm-target ## formatting, lints and documentation, warnings as errors
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p statetrail-filter --target wasm32-wasip1 --profile filter -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
 # Without rustup the target has to come with the toolchain; the tests say so if it is missing.
