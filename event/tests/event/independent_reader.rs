@@ -16,8 +16,7 @@ use crate::generate;
 fn event() -> impl Strategy<Value = Event> {
     let source = (generate::name(), generate::name(), generate::name());
     (generate::event(), source).prop_map(|(mut event, (namespace, pod, container))| {
-        Arc::make_mut(&mut event.source).uri =
-            Source::container_uri(&namespace, &pod, &container);
+        Arc::make_mut(&mut event.source).uri = Source::container_uri(&namespace, &pod, &container);
         event
     })
 }
