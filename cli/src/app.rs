@@ -10,7 +10,7 @@ use crate::commands::{
     Questioner, blame, completions, demo, diff, events, find, import, log, ls, rules_check, show,
 };
 use crate::failure::{Exit, Failure};
-use crate::output::{ColorChoice, Output, printable};
+use crate::output::{ColorChoice, Output, OutputFormat, printable};
 
 /// Does what the process was started with.
 pub fn run_from_environment() -> Exit {
@@ -19,8 +19,15 @@ pub fn run_from_environment() -> Exit {
         Err(error) => return tell_usage(&error),
     };
     let color = line.shared.color;
+    let for_people = line.shared.output == OutputFormat::Text;
     match run(line) {
-        Ok(exit) => exit,
+        Ok(exit) => {
+            if exit == Exit::NotFound && for_people {
+                // Nobody is to be told if standard error is closed.
+                let _ = writeln!(io::stderr(), "nothing matched");
+            }
+            exit
+        }
         Err(failure) => {
             tell(&failure, color);
             failure.exit()
