@@ -1,15 +1,16 @@
-//! Writing a batch: one transaction, each touched entity read and written once.
+//! Writing a batch: one transaction, each touched entity written once.
 
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
-use statetrail_event::{Event, MAX_SEQ};
+use statetrail_event::{EntityName, Event};
 
 use super::batch::{Batch, Incoming};
 use super::buckets::Buckets;
-use super::codec::encode_changes;
+use super::entities::{self, EntityRow};
 use super::failure::Failure;
 use super::intern::Interner;
+use super::remembered::RememberedEntities;
 use super::snapshots;
-use crate::{Appended, KnownEvent, StoreError};
+use crate::{Appended, KnownEvent};
 
 /// The one connection that writes, and what it remembers from batch to batch.
 pub(super) struct Writer {
@@ -23,6 +24,7 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Memory {
     interner: Interner,
+    entities: RememberedEntities,
     buckets: Buckets,
 }
 
@@ -38,18 +40,14 @@ impl Writer {
     }
 
     /// Stores the batch, or nothing of it.
-    pub(super) fn append(&mut self, batch: &[KnownEvent]) -> Result<Appended, Failure> {
-        for known in batch {
-            check_range(&known.event)?;
-        }
+    pub(super) fn append(&mut self, batch: &Batch<'_>) -> Result<Appended, Failure> {
         let trusted = self.data_version.take();
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let data_version =
             transaction.pragma_query_value(None, "data_version", |row| row.get(0))?;
         if trusted != Some(data_version) {
-            self.memory.interner.clear();
-            self.memory.buckets = Buckets::read(&transaction)?;
+            self.memory = Memory { buckets: Buckets::read(&transaction)?, ..Memory::default() };
         }
         let appended = append_all(&transaction, &mut self.memory, batch)?;
         transaction.commit()?;
@@ -58,45 +56,36 @@ impl Writer {
     }
 }
 
-/// The database holds signed numbers.
-fn check_range(event: &Event) -> Result<(), Failure> {
-    let part = if event.seq > MAX_SEQ {
-        "seq"
-    } else if event.offset.is_some_and(|offset| offset > MAX_SEQ) {
-        "offset"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::Event(StoreError::OutOfRange { id: event.id.to_string(), part, limit: MAX_SEQ }))
-}
-
 fn append_all(
     transaction: &Transaction<'_>,
     memory: &mut Memory,
-    batch: &[KnownEvent],
+    batch: &Batch<'_>,
 ) -> Result<Appended, Failure> {
-    let Batch { mut entities, events, line_count } = Batch::read(transaction, batch)?;
-    let mut inserter = Inserter::new(transaction, memory, line_count)?;
-    let mut appended = Appended::default();
-    for of_entity in events.chunk_by(|a, b| a.entity == b.entity) {
-        let entity = &mut entities[of_entity[0].entity];
-        let new = inserter.insert_all(entity.row.number, of_entity)?;
-        appended.new += new.len() as u64;
-        appended.repeated += (of_entity.len() - new.len()) as u64;
+    let mut touched = Vec::with_capacity(batch.entities.len());
+    for entity in &batch.entities {
+        touched.push((memory.entities.take(transaction, entity.name)?, entity));
+    }
+    // Rows are written in the order of the tree, so that each page is visited once.
+    touched.sort_by_key(|(row, _)| row.number);
+    let mut inserter = Inserter::new(transaction, memory, batch)?;
+    let mut new_count = 0;
+    for (mut row, entity) in touched {
+        let new = inserter.insert_all(row.number, batch.events_of(entity))?;
         if !new.is_empty() {
-            entity.row.take_in(&new);
-            snapshots::maintain(transaction, &mut entity.row, &new)?;
-            entity.write(transaction, &mut inserter.scratch)?;
+            inserter.update_entity(entity.name, &mut row, &new)?;
         }
+        new_count += new.len();
+        inserter.memory.entities.put(entity.name, row);
     }
     inserter.memory.buckets.settle(transaction)?;
-    Ok(appended)
+    Ok(Appended { new: new_count as u64, repeated: (batch.len() - new_count) as u64 })
 }
 
-/// Inserts events and their lines.
+/// Inserts events and what hangs on them.
 struct Inserter<'a> {
     transaction: &'a Transaction<'a>,
     memory: &'a mut Memory,
+    batch: &'a Batch<'a>,
     insert_event: CachedStatement<'a>,
     insert_line: CachedStatement<'a>,
     /// The row of each line of the batch, once it has one.
@@ -109,7 +98,7 @@ impl<'a> Inserter<'a> {
     fn new(
         transaction: &'a Transaction<'a>,
         memory: &'a mut Memory,
-        line_count: usize,
+        batch: &'a Batch<'a>,
     ) -> Result<Inserter<'a>, Failure> {
         let next_line_number = transaction.query_row(
             "SELECT coalesce(max(line_no), 0) + 1 FROM lines",
@@ -119,6 +108,7 @@ impl<'a> Inserter<'a> {
         Ok(Inserter {
             transaction,
             memory,
+            batch,
             insert_event: transaction.prepare_cached(
                 "INSERT INTO events
                      (bucket, entity_no, time, seq, id, name, changes, known_at, line_no)
@@ -128,7 +118,7 @@ impl<'a> Inserter<'a> {
                 "INSERT INTO lines (line_no, source_no, rule_no, offset, line)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?,
-            line_numbers: vec![None; line_count],
+            line_numbers: vec![None; batch.line_count],
             next_line_number,
             scratch: Vec::new(),
         })
@@ -155,8 +145,6 @@ impl<'a> Inserter<'a> {
         let known_at = incoming.known.known_at.nanos();
         let bucket = self.memory.buckets.number_at(event.time);
         let line_number = self.line_numbers[incoming.line];
-        self.scratch.clear();
-        encode_changes(&event.changes, &mut self.scratch);
         let inserted = self.insert_event.execute(params![
             bucket,
             entity_number,
@@ -164,7 +152,7 @@ impl<'a> Inserter<'a> {
             event.seq,
             event.id.0,
             event.name,
-            self.scratch,
+            self.batch.changes_of(incoming),
             known_at,
             line_number.unwrap_or(self.next_line_number),
         ])?;
@@ -218,6 +206,24 @@ impl<'a> Inserter<'a> {
                 event.id.0,
                 known_at,
             ])?;
+        Ok(())
+    }
+
+    /// Brings an entity's row and snapshots up to date after new events.
+    fn update_entity(
+        &mut self,
+        name: &EntityName,
+        row: &mut EntityRow,
+        new: &[&KnownEvent],
+    ) -> Result<(), Failure> {
+        let is_stored = row.events > 0;
+        row.take_in(new);
+        snapshots::maintain(self.transaction, row, new)?;
+        if is_stored {
+            entities::update(self.transaction, row, &mut self.scratch)?;
+        } else {
+            entities::insert(self.transaction, name, row, &mut self.scratch)?;
+        }
         Ok(())
     }
 }

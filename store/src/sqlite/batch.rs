@@ -1,124 +1,124 @@
-//! A batch, arranged for writing.
+//! A batch, arranged for writing before the writer's turn comes: nothing here needs the database.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
-use rusqlite::Connection;
-use statetrail_event::{EntityName, Event};
+use statetrail_event::{EntityName, Event, MAX_SEQ};
 
-use super::entities::{self, EntityRow};
+use super::codec::encode_changes;
 use super::failure::Failure;
-use crate::KnownEvent;
+use crate::{KnownEvent, StoreError};
 
-/// The events of a batch in the order of writing, and the entities that they touch.
+/// The events of a batch by entity.
 pub(super) struct Batch<'a> {
-    pub(super) entities: Vec<TouchedEntity<'a>>,
-    /// Ordered by entity number, then by key, then by known-at: rows are written in the order
-    /// of the tree, so that each page is visited once, and of several copies the one that was
-    /// known first comes first.
-    pub(super) events: Vec<Incoming<'a>>,
+    /// The entities in the order of their first sight in the batch.
+    pub(super) entities: Vec<EntityEvents<'a>>,
+    /// Grouped by entity, in the order of their keys; of copies, the one that was known first
+    /// comes first.
+    events: Vec<Incoming<'a>>,
+    /// All changes, encoded.
+    changes: Vec<u8>,
     /// The lines behind the events are numbered from 0 to this, exclusive.
     pub(super) line_count: usize,
 }
 
-/// An entity with events in the batch.
-pub(super) struct TouchedEntity<'a> {
+/// An entity of the batch.
+pub(super) struct EntityEvents<'a> {
     pub(super) name: &'a EntityName,
-    pub(super) row: EntityRow,
-    stored_before: bool,
+    events: Range<usize>,
 }
 
 /// An event of the batch.
 pub(super) struct Incoming<'a> {
-    /// Index of its entity in the batch.
-    pub(super) entity: usize,
+    pub(super) known: &'a KnownEvent,
     /// Number of its line in the batch.
     pub(super) line: usize,
-    pub(super) known: &'a KnownEvent,
+    entity: usize,
+    changes: Range<usize>,
 }
 
 impl<'a> Batch<'a> {
-    /// Finds the entities' rows and arranges the events.
-    pub(super) fn read(
-        connection: &Connection,
-        batch: &'a [KnownEvent],
-    ) -> Result<Batch<'a>, Failure> {
-        let mut entities = Vec::new();
-        let mut index_of = HashMap::with_hasher(RandomState::default());
-        let mut events: Vec<Incoming<'a>> = Vec::with_capacity(batch.len());
-        let mut line_count = 0;
-        let mut numbers = FreeNumbers::after_last(connection)?;
+    /// Arranges the events.
+    pub(super) fn arrange(batch: &'a [KnownEvent]) -> Result<Batch<'a>, Failure> {
+        let mut arranged = Batch {
+            entities: Vec::new(),
+            events: Vec::with_capacity(batch.len()),
+            changes: Vec::new(),
+            line_count: 0,
+        };
+        let mut entity_indexes = HashMap::with_hasher(RandomState::default());
         for known in batch {
-            let event = &known.event;
-            let entity = match index_of.entry(&event.entity) {
+            check_range(&known.event)?;
+            let entity = match entity_indexes.entry(&known.event.entity) {
                 Entry::Occupied(entry) => *entry.get(),
                 Entry::Vacant(entry) => {
-                    entities.push(TouchedEntity::read(connection, &event.entity, &mut numbers)?);
-                    *entry.insert(entities.len() - 1)
+                    let name = *entry.key();
+                    arranged.entities.push(EntityEvents { name, events: 0..0 });
+                    *entry.insert(arranged.entities.len() - 1)
                 }
             };
-            if !events.last().is_some_and(|last| is_same_line(&last.known.event, event)) {
-                line_count += 1;
-            }
-            events.push(Incoming { entity, line: line_count - 1, known });
+            arranged.entities[entity].events.end += 1;
+            arranged.add(known, entity);
         }
-        events.sort_by_cached_key(|incoming| {
-            let known = incoming.known;
-            (entities[incoming.entity].row.number, known.event.key(), known.known_at)
-        });
-        Ok(Batch { entities, events, line_count })
+        arranged.group();
+        Ok(arranged)
     }
+
+    fn add(&mut self, known: &'a KnownEvent, entity: usize) {
+        let last = self.events.last().map(|last| &last.known.event);
+        if !last.is_some_and(|last| is_same_line(last, &known.event)) {
+            self.line_count += 1;
+        }
+        let start = self.changes.len();
+        encode_changes(&known.event.changes, &mut self.changes);
+        let changes = start..self.changes.len();
+        self.events.push(Incoming { known, line: self.line_count - 1, entity, changes });
+    }
+
+    /// Sorts the events, and turns the number of an entity's events into their range.
+    fn group(&mut self) {
+        self.events.sort_by_cached_key(|incoming| {
+            (incoming.entity, incoming.known.event.key(), incoming.known.known_at)
+        });
+        let mut start = 0;
+        for entity in &mut self.entities {
+            let end = start + entity.events.end;
+            entity.events = start..end;
+            start = end;
+        }
+    }
+
+    /// The number of events.
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// The events of an entity of this batch.
+    pub(super) fn events_of(&self, entity: &EntityEvents<'a>) -> &[Incoming<'a>] {
+        &self.events[entity.events.clone()]
+    }
+
+    /// The encoded changes of an event of this batch.
+    pub(super) fn changes_of(&self, incoming: &Incoming<'a>) -> &[u8] {
+        &self.changes[incoming.changes.clone()]
+    }
+}
+
+/// The database holds signed numbers.
+fn check_range(event: &Event) -> Result<(), Failure> {
+    let part = if event.seq > MAX_SEQ {
+        "seq"
+    } else if event.offset.is_some_and(|offset| offset > MAX_SEQ) {
+        "offset"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Event(StoreError::OutOfRange { id: event.id.to_string(), part, limit: MAX_SEQ }))
 }
 
 /// Whether both rows of `lines` would be equal.
 fn is_same_line(a: &Event, b: &Event) -> bool {
     a.offset == b.offset && a.line == b.line && a.rule == b.rule && a.source == b.source
-}
-
-impl<'a> TouchedEntity<'a> {
-    fn read(
-        connection: &Connection,
-        name: &'a EntityName,
-        numbers: &mut FreeNumbers,
-    ) -> Result<TouchedEntity<'a>, Failure> {
-        Ok(match entities::find(connection, name)? {
-            Some(row) => TouchedEntity { name, row, stored_before: true },
-            None => {
-                let row = EntityRow::new(numbers.take());
-                TouchedEntity { name, row, stored_before: false }
-            }
-        })
-    }
-
-    /// Writes its row.
-    pub(super) fn write(
-        &self,
-        connection: &Connection,
-        scratch: &mut Vec<u8>,
-    ) -> rusqlite::Result<()> {
-        if self.stored_before {
-            entities::update(connection, &self.row, scratch)
-        } else {
-            entities::insert(connection, self.name, &self.row, scratch)
-        }
-    }
-}
-
-/// Numbers for new entities.
-struct FreeNumbers {
-    next: i64,
-}
-
-impl FreeNumbers {
-    fn after_last(connection: &Connection) -> rusqlite::Result<FreeNumbers> {
-        let sql = "SELECT coalesce(max(entity_no), 0) + 1 FROM entities";
-        Ok(FreeNumbers { next: connection.query_row(sql, [], |row| row.get(0))? })
-    }
-
-    fn take(&mut self) -> i64 {
-        let number = self.next;
-        self.next += 1;
-        number
-    }
 }

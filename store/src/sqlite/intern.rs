@@ -1,6 +1,7 @@
 //! Numbers for the texts that many lines share.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,8 +14,8 @@ const REMEMBERED: usize = 10_000;
 /// The numbers of sources and rules.
 #[derive(Default)]
 pub(super) struct Interner {
-    sources: HashMap<Source, i64, RandomState>,
-    rules: HashMap<String, i64, RandomState>,
+    sources: HashMap<Arc<Source>, i64, RandomState>,
+    rules: HashMap<Arc<str>, i64, RandomState>,
 }
 
 impl Interner {
@@ -22,7 +23,7 @@ impl Interner {
     pub(super) fn source(
         &mut self,
         connection: &Connection,
-        source: &Source,
+        source: &Arc<Source>,
     ) -> rusqlite::Result<i64> {
         if let Some(number) = self.sources.get(source) {
             return Ok(*number);
@@ -39,7 +40,11 @@ impl Interner {
     }
 
     /// The number of that rule, which is stored if it is new.
-    pub(super) fn rule(&mut self, connection: &Connection, rule: &str) -> rusqlite::Result<i64> {
+    pub(super) fn rule(
+        &mut self,
+        connection: &Connection,
+        rule: &Arc<str>,
+    ) -> rusqlite::Result<i64> {
         if let Some(number) = self.rules.get(rule) {
             return Ok(*number);
         }
@@ -50,14 +55,8 @@ impl Interner {
         if self.rules.len() >= REMEMBERED {
             self.rules.clear();
         }
-        self.rules.insert(rule.to_owned(), number);
+        self.rules.insert(rule.clone(), number);
         Ok(number)
-    }
-
-    /// Forgets everything: after a rollback, numbers may stand for nothing or something else.
-    pub(super) fn clear(&mut self) {
-        self.sources.clear();
-        self.rules.clear();
     }
 }
 

@@ -12,6 +12,7 @@ mod directory;
 mod entities;
 mod failure;
 mod intern;
+mod remembered;
 mod schema;
 mod snapshots;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::{
     TimelineQuery, TrailQuery,
 };
 use append::Writer;
+use batch::Batch;
 use failure::Failure;
 
 /// Reading connections that are kept open between questions.
@@ -120,7 +122,8 @@ impl EventStore for SqliteStore {
             let reason = "it was opened for reading only".to_owned();
             return Err(StoreError::ReadOnly { place: self.place.clone(), reason });
         };
-        lock(writer).append(batch).map_err(|failure| failure.at(&self.place))
+        let append = || lock(writer).append(&Batch::arrange(batch)?);
+        append().map_err(|failure| failure.at(&self.place))
     }
 
     async fn entity(&self, name: &EntityName) -> Result<Option<Entity>, StoreError> {

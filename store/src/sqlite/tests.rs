@@ -8,6 +8,8 @@ use statetrail_event::{Change, EntityName, Event, EventId, Source, Time};
 
 use super::SqliteStore;
 use super::append::Writer;
+use super::batch::Batch;
+use super::failure::Failure;
 use super::schema::open_writer;
 use crate::{Appended, Counts, EventStore, KnownEvent, StoreError};
 
@@ -29,6 +31,10 @@ fn events(count: u64) -> Vec<KnownEvent> {
     (0..count).map(event).map(known).collect()
 }
 
+fn append(writer: &mut Writer, events: &[KnownEvent]) -> Result<Appended, Failure> {
+    writer.append(&Batch::arrange(events)?)
+}
+
 fn counts(path: &Path) -> Counts {
     block_on(SqliteStore::open_read_only(path).unwrap().counts()).unwrap()
 }
@@ -41,16 +47,16 @@ fn a_full_disk_loses_nothing_and_the_batch_can_be_repeated() {
     let mut writer = Writer::new(connection);
     let all = events(2_000);
     let (first, second) = all.split_at(500);
-    writer.append(first).unwrap();
+    append(&mut writer, first).unwrap();
 
     writer.connection().pragma_update(None, "max_page_count", 60).unwrap();
-    let error = writer.append(second).unwrap_err().at("store.db");
+    let error = append(&mut writer, second).unwrap_err().at("store.db");
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     assert_eq!(error.to_string().split(':').next(), Some("store.db"));
     assert_eq!(counts(&path), Counts { entities: 1, events: 500 });
 
     writer.connection().pragma_update(None, "max_page_count", 1_000_000).unwrap();
-    let appended = writer.append(second).unwrap();
+    let appended = append(&mut writer, second).unwrap();
     assert_eq!(appended, Appended { new: 1_500, repeated: 0 });
     assert_eq!(counts(&path), Counts { entities: 1, events: 2_000 });
 }
@@ -64,9 +70,9 @@ fn a_writer_that_does_not_give_way_is_reported_as_such() {
     let mut writer = Writer::new(connection);
     let other = open_writer(&path, "store.db").unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = writer.append(&events(10)).unwrap_err().at("store.db");
+    let error = append(&mut writer, &events(10)).unwrap_err().at("store.db");
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     assert!(error.is_retryable());
     other.execute_batch("COMMIT").unwrap();
-    assert_eq!(writer.append(&events(10)).unwrap().new, 10);
+    assert_eq!(append(&mut writer, &events(10)).unwrap().new, 10);
 }
