@@ -25,7 +25,9 @@ pub(crate) struct Walk {
 }
 
 /// Gives every wanted field of the object that `line` holds to `fields`. Returns whether the
-/// line is one JSON object and nothing else.
+/// line is one JSON object and nothing else. Of a line that is broken or cut off, what stands
+/// before the fault is given, and a wanted value that has no end goes to the end of the line:
+/// what shall be starred out is not let through because of what follows it.
 pub(crate) fn read(
     line: &[u8],
     paths: &Paths,
@@ -40,7 +42,10 @@ pub(crate) fn read(
     }
     match walk.run(line, start, paths, fields) {
         Some(end) => skip_space(line, end) == line.len(),
-        None => false,
+        None => {
+            walk.give_open(line, fields);
+            false
+        }
     }
 }
 
@@ -91,6 +96,14 @@ impl Walk {
         }
     }
 
+    /// Gives every wanted value that the walk is in.
+    fn give_open(&mut self, line: &[u8], fields: &mut FieldSink<'_>) {
+        for (number, start) in self.levels.drain(..).filter_map(|level| level.wanted) {
+            let span = span(start, line.len());
+            fields(number, Some(Field { kind: FieldKind::Nested, span }));
+        }
+    }
+
     fn close(&mut self, end: usize, fields: &mut FieldSink<'_>) {
         if let Some(level) = self.levels.pop() {
             if let Some((number, start)) = level.wanted {
@@ -134,25 +147,23 @@ impl Walk {
         fields: &mut FieldSink<'_>,
     ) -> Option<(usize, Expect)> {
         let wanted = paths.get(&self.path);
-        let (end, kind) = match *line.get(at)? {
-            bracket @ (b'{' | b'[') if self.levels.len() < MAX_DEPTH => {
-                self.levels.push(Level {
-                    is_object: bracket == b'{',
-                    path_length: self.path.len(),
-                    index: 0,
-                    wanted: wanted.map(|number| (number, at)),
-                });
-                return Some((at + 1, Expect::FirstOrEnd));
+        if let bracket @ (b'{' | b'[') = *line.get(at)?
+            && self.levels.len() < MAX_DEPTH
+        {
+            self.levels.push(Level {
+                is_object: bracket == b'{',
+                path_length: self.path.len(),
+                index: 0,
+                wanted: wanted.map(|number| (number, at)),
+            });
+            return Some((at + 1, Expect::FirstOrEnd));
+        }
+        let Some((end, kind)) = value_end(line, at) else {
+            if let Some(number) = wanted {
+                let span = span(at, line.len());
+                fields(number, Some(Field { kind: FieldKind::Nested, span }));
             }
-            b'{' | b'[' => (skip_nested(line, at)?, Some(FieldKind::Nested)),
-            b'"' => {
-                let (end, escaped) = string_end(line, at)?;
-                (end, Some(if escaped { FieldKind::Escaped } else { FieldKind::Text }))
-            }
-            b't' => (word_end(line, at, b"true")?, Some(FieldKind::Bool)),
-            b'f' => (word_end(line, at, b"false")?, Some(FieldKind::Bool)),
-            b'n' => (word_end(line, at, b"null")?, None),
-            _ => (number_end(line, at)?, Some(FieldKind::Number)),
+            return None;
         };
         if let Some(number) = wanted {
             let quotes = usize::from(line[at] == b'"');
@@ -195,6 +206,21 @@ fn string_end(line: &[u8], at: usize) -> Option<(usize, bool)> {
             _ => index += 1,
         }
     }
+}
+
+/// Where the value at `at` ends and what it is, `None` for null.
+fn value_end(line: &[u8], at: usize) -> Option<(usize, Option<FieldKind>)> {
+    Some(match *line.get(at)? {
+        b'{' | b'[' => (skip_nested(line, at)?, Some(FieldKind::Nested)),
+        b'"' => {
+            let (end, escaped) = string_end(line, at)?;
+            (end, Some(if escaped { FieldKind::Escaped } else { FieldKind::Text }))
+        }
+        b't' => (word_end(line, at, b"true")?, Some(FieldKind::Bool)),
+        b'f' => (word_end(line, at, b"false")?, Some(FieldKind::Bool)),
+        b'n' => (word_end(line, at, b"null")?, None),
+        _ => (number_end(line, at)?, Some(FieldKind::Number)),
+    })
 }
 
 fn word_end(line: &[u8], at: usize, word: &[u8]) -> Option<usize> {

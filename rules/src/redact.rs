@@ -75,7 +75,9 @@ impl Redactor {
                 json::read(line, paths, &mut keep, walk);
             }
             Redactor::Logfmt(paths) => {
-                let mut keep = |_, field: Option<Field>| cuts.extend(field.map(field_cut));
+                let whole = |field| without_end(field, line);
+                let mut keep =
+                    |_, field: Option<Field>| cuts.extend(field.map(whole).map(field_cut));
                 logfmt::read(line, paths, &mut keep);
             }
         }
@@ -103,6 +105,18 @@ fn pattern_cuts(pattern: &Pattern, line: &[u8], cuts: &mut Vec<Cut>, matcher: &m
         if pattern.at_start || from > line.len() {
             break;
         }
+    }
+}
+
+/// A quotation of logfmt without an end, of which only the first word counts as the value: what
+/// it goes on with may not be let through either.
+fn without_end(field: Field, line: &[u8]) -> Field {
+    let start = field.span.start as usize;
+    match line.get(start) {
+        Some(b'"') if field.kind == FieldKind::Text => {
+            Field { span: Span { end: line.len() as u32, ..field.span }, ..field }
+        }
+        _ => field,
     }
 }
 

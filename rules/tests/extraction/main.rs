@@ -7,5 +7,6 @@ mod help;
 mod json;
 mod logfmt;
 mod origins;
+mod redaction;
 mod reload;
 mod scopes;
