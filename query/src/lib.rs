@@ -6,8 +6,8 @@
 //!
 //! | question | answered by |
 //! |---|---|
-//! | which entity is meant? | [`resolve`] |
-//! | what was its state? | [`state`], [`blame`] with the event behind each field |
+//! | which entity is meant? | [`resolve()`] |
+//! | what was its state? | [`state`], [`blame()`] with the event behind each field |
 //! | what happened to it? | [`Trail`] |
 //! | what differs? | [`differences`] of two states |
 //! | which entities were in that state? | [`Find`], with [`Condition`]s |

@@ -208,7 +208,7 @@ fn string_end(line: &[u8], at: usize) -> Option<(usize, bool)> {
     }
 }
 
-/// Where the value at `at` ends and what it is, `None` for null.
+/// Where the value at `at` ends and what it is, `None` for null and what is no number.
 fn value_end(line: &[u8], at: usize) -> Option<(usize, Option<FieldKind>)> {
     Some(match *line.get(at)? {
         b'{' | b'[' => (skip_nested(line, at)?, Some(FieldKind::Nested)),
@@ -219,6 +219,10 @@ fn value_end(line: &[u8], at: usize) -> Option<(usize, Option<FieldKind>)> {
         b't' => (word_end(line, at, b"true")?, Some(FieldKind::Bool)),
         b'f' => (word_end(line, at, b"false")?, Some(FieldKind::Bool)),
         b'n' => (word_end(line, at, b"null")?, None),
+        // Not JSON, but many writers' word for a number that there is not.
+        b'N' => (word_end(line, at, b"NaN")?, None),
+        b'I' => (word_end(line, at, b"Infinity")?, None),
+        b'-' if line.get(at + 1) == Some(&b'I') => (word_end(line, at, b"-Infinity")?, None),
         _ => (number_end(line, at)?, Some(FieldKind::Number)),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::capture::CaptureType;
 use crate::fields::{Field, FieldKind, Paths};
-use crate::json::{self, Walk};
+use crate::json::{self, Walk, unescape_into};
 use crate::logfmt;
 use crate::matcher::{Scratch, Span};
 use crate::pattern::{MAX_CAPTURES, Names, Pattern, PatternError, Step};
@@ -32,6 +32,8 @@ pub(crate) struct RedactScratch {
     cuts: Vec<Cut>,
     matcher: Scratch,
     walk: Walk,
+    /// A quotation of the line without its escapes.
+    plain: Vec<u8>,
 }
 
 impl Redactor {
@@ -67,9 +69,12 @@ impl Redactor {
 
     /// Notes what to cut from the line.
     fn find_cuts(&self, line: &[u8], scratch: &mut RedactScratch) {
-        let RedactScratch { cuts, matcher, walk } = scratch;
+        let RedactScratch { cuts, matcher, walk, plain } = scratch;
         match self {
-            Redactor::Pattern(pattern) => pattern_cuts(pattern, line, cuts, matcher),
+            Redactor::Pattern(pattern) => {
+                pattern_cuts(pattern, line, cuts, matcher);
+                quotation_cuts(pattern, line, cuts, matcher, plain);
+            }
             Redactor::Json(paths) => {
                 let mut keep = |_, field: Option<Field>| cuts.extend(field.map(field_cut));
                 json::read(line, paths, &mut keep, walk);
@@ -106,6 +111,50 @@ fn pattern_cuts(pattern: &Pattern, line: &[u8], cuts: &mut Vec<Cut>, matcher: &m
             break;
         }
     }
+}
+
+/// Rules on fields see quotations without their escapes, so what a pattern is to find may stand
+/// there in a form that it does not fit. Such a quotation is cut out as a whole.
+fn quotation_cuts(
+    pattern: &Pattern,
+    line: &[u8],
+    cuts: &mut Vec<Cut>,
+    matcher: &mut Scratch,
+    plain: &mut Vec<u8>,
+) {
+    let mut spans = [None; MAX_CAPTURES];
+    let mut at = 0;
+    while let Some(quote) = memchr::memchr(b'"', &line[at..]) {
+        let start = at + quote + 1;
+        let (end, escaped) = quotation_end(line, start);
+        at = (end + 1).min(line.len());
+        if !escaped {
+            continue;
+        }
+        plain.clear();
+        unescape_into(&line[start..end], plain);
+        if pattern.find(plain, 0, &mut spans, matcher).is_some() {
+            cuts.push(Cut { span: Span { start: start as u32, end: end as u32 }, stars: STARS });
+        }
+    }
+}
+
+/// Where the quotation whose text begins at `start` has its closing quote, or the line its end,
+/// and whether there are escapes before.
+fn quotation_end(line: &[u8], start: usize) -> (usize, bool) {
+    let mut escaped = false;
+    let mut at = start;
+    while let Some(byte) = line.get(at) {
+        match byte {
+            b'"' => return (at, escaped),
+            b'\\' => {
+                escaped = true;
+                at += 2;
+            }
+            _ => at += 1,
+        }
+    }
+    (line.len(), escaped)
 }
 
 /// A quotation of logfmt without an end, of which only the first word counts as the value: what
