@@ -263,6 +263,33 @@ fn ctrl_c_in_the_middle_keeps_what_is_stored_and_importing_again_completes_it() 
     assert_eq!(place.counts().events, fed.lines().count() as u64);
 }
 
+/// Whoever pipes a live log into an import sees each line stored before the next one is written,
+/// and loses nothing that was written when it is ended.
+#[cfg(unix)]
+#[test]
+fn lines_of_a_slow_pipe_are_stored_before_the_next_ones_come() {
+    let place = Place::new();
+    let args = ["import", "--rules", "rules.yaml", "-", "--progress", "lines", "-o", "json"];
+    let mut command = place.command(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
+    for number in 1..=3 {
+        let time = 1_795_341_600 + number;
+        let line = format!("{time} order o-{number} placed amount=1 by ann\n");
+        stdin.write_all(line.as_bytes()).unwrap();
+        let told = progress.next().unwrap().unwrap();
+        assert!(told.starts_with("imported "), "{told}");
+        assert_eq!(place.counts().events, number);
+    }
+    let ended = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(ended.unwrap().success());
+    let report = Answer::of(child.wait_with_output().unwrap()).expect_code(130).json();
+    assert_eq!(report["events_new"], 3);
+    assert_eq!(place.counts().events, 3);
+}
+
 #[test]
 fn a_closed_pipe_is_no_failure() {
     let place = Place::with_log();

@@ -1,4 +1,4 @@
-//! Reads the rule files: every `rules/*.yaml` in the folders that the filter can see.
+//! Reads the rule files: every `rules/*.yaml` and `rules/*.yml` in the folders that the filter can see.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -51,7 +51,7 @@ fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
+        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
             files.push(path);
         }
     }

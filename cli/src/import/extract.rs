@@ -1,6 +1,5 @@
 //! The reading half of an import: logs in, batches of events out, on a thread of its own.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -14,7 +13,7 @@ use statetrail_store::KnownEvent;
 use super::counts::LineCounts;
 use super::plan::PlannedLog;
 use crate::clock::time_of_timestamp;
-use crate::input::{Format, LogReader, ReadSettings, Step};
+use crate::input::{Format, LogReader, Place, ReadSettings, Step};
 
 /// Events of a batch at the most, but for the last line's. The store reads and writes each
 /// entity of a batch once, so large batches are cheap: four times as many took a fifth less.
@@ -23,8 +22,9 @@ const BATCH_EVENTS: usize = 32_768;
 const BATCH_LINE_BYTES: usize = 16 << 20;
 /// How old a batch may get while lines come in slowly.
 const BATCH_AGE: Duration = Duration::from_millis(500);
-/// Logs that are open at a time: each needs some hundred kilobytes.
-const OPEN_LOGS_MAX: usize = 64;
+/// Logs that are open at a time. Each needs some hundred kilobytes, a log in zstd up to 8 MiB with
+/// the levels that are common.
+const OPEN_LOGS_MAX: usize = 16;
 /// Lines that are read of a log before another one may be further behind.
 const LINES_PER_TURN: usize = 64;
 
@@ -87,8 +87,10 @@ impl Extraction {
             batch_start: Instant::now(),
             abandoned: false,
         };
-        for first in (0..self.logs.len()).step_by(OPEN_LOGS_MAX) {
-            let group = first..self.logs.len().min(first + OPEN_LOGS_MAX);
+        // Standard input comes last: who waits for it would hold up the files.
+        let is_file = |log: &usize| self.logs[*log].place != Place::Stdin;
+        let (files, live): (Vec<usize>, Vec<usize>) = (0..self.logs.len()).partition(is_file);
+        for group in files.chunks(OPEN_LOGS_MAX).chain(live.chunks(1)) {
             worker.read_together(group);
         }
         worker.send();
@@ -118,11 +120,11 @@ impl Worker<'_> {
 
     /// Reads logs side by side, always from the one that is furthest behind in time: what
     /// happened together then comes to the store together, where it meets in few pages.
-    fn read_together(&mut self, group: Range<usize>) {
+    fn read_together(&mut self, group: &[usize]) {
         let mut open: Vec<OpenLog> = Vec::new();
         for log in group {
             if !self.stopped() {
-                open.extend(self.open(log));
+                open.extend(self.open(*log));
             }
         }
         while let Some(behind) = furthest_behind(&open) {
@@ -160,6 +162,12 @@ impl Worker<'_> {
         let planned = &self.extraction.logs[log.part.log];
         log.advanced = true;
         for _ in 0..LINES_PER_TURN {
+            if self.stopped() {
+                return true;
+            }
+            if planned.place == Place::Stdin && log.reader.may_wait() {
+                self.send_before_waiting(log);
+            }
             match log.reader.next_step() {
                 Ok(Some(step)) => {
                     if let Step::Line(line) = &step {
@@ -178,6 +186,14 @@ impl Worker<'_> {
             }
         }
         false
+    }
+
+    /// Nobody knows how long the next line will take; what there is goes to the store before.
+    fn send_before_waiting(&mut self, log: &mut OpenLog) {
+        if !self.events.is_empty() {
+            self.batch.parts.push(log.finish());
+            self.send();
+        }
     }
 
     /// Counts one step and adds its events to the batch.

@@ -20,9 +20,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use statetrail_rules::{RuleCount, RuleSet};
 use statetrail_store::KnownEvent;
 
+use crate::clock::time_of_timestamp;
 use crate::failure::{Exit, Failure};
 use crate::input::ReadSettings;
 pub use counts::{FailedLines, LineCounts};
@@ -126,6 +128,11 @@ impl Written {
     ) -> Result<(), Failure> {
         let found = batch.events.len() as u64;
         if found > 0 {
+            // Known is what is in the store; the batch may have waited for its turn.
+            let known_at = time_of_timestamp(Timestamp::now());
+            for known in &mut batch.events {
+                known.known_at = known_at;
+            }
             self.events.new += store(&batch.events)?;
             self.events.found += found;
         }

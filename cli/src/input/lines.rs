@@ -97,6 +97,12 @@ impl<R: Read> LineReader<R> {
         Ok(self.take_buffered())
     }
 
+    /// Whether the next line is here already, so that nothing need be waited for.
+    pub fn holds_line(&self) -> bool {
+        let unsearched = self.start + self.searched;
+        self.ended || self.line_ends || memchr(b'\n', &self.block[unsearched..self.end]).is_some()
+    }
+
     /// Reads until a whole line is buffered or the text ends.
     ///
     /// # Errors

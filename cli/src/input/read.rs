@@ -160,6 +160,11 @@ impl LogReader {
         self.stored_bytes_read.load(Ordering::Relaxed)
     }
 
+    /// Whether the next step may have to wait for input.
+    pub fn may_wait(&self) -> bool {
+        self.unfinished.is_none() && !self.lines.holds_line()
+    }
+
     /// What comes next, or `None` at the end.
     ///
     /// # Errors
