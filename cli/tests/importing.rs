@@ -158,6 +158,24 @@ fn lines_that_cannot_be_used_are_counted() {
 }
 
 #[test]
+fn lines_of_a_moment_that_comes_again_keep_their_order() {
+    let place = Place::new();
+    place.write(
+        "app.log",
+        "2026-11-22 10:00:00 order o-1 placed amount=1 by ann\n\
+         2026-11-22 10:00:00 order o-1 placed amount=2 by ann\n\
+         2026-11-22 10:00:01 nothing that a rule knows\n\
+         2026-11-22 10:00:00 order o-1 placed amount=1 by ann\n\
+         2026-11-22 10:00:01 nothing that a rule knows\n\
+         2026-11-22 10:00:00 order o-1 placed amount=3 by ann\n",
+    );
+    place.run(import(&["app.log"])).expect_code(0);
+    assert_eq!(place.counts(), Counts { entities: 1, events: 4 });
+    let shown = place.run(["show", "o-1", "-o", "json"]).expect_code(0).json();
+    assert_eq!(shown["state"]["amount"], json!(3));
+}
+
+#[test]
 fn times_may_be_of_any_zone_and_format() {
     for (options, line, expected) in [
         (&["--tz", "Europe/Berlin"][..], "2026-11-22 10:00:00", "2026-11-22T09:00:00Z"),

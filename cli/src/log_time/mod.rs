@@ -6,12 +6,15 @@
 
 mod fields;
 mod forms;
+mod positions;
 mod stamp;
 
 use std::str::FromStr;
 
 use jiff::tz::TimeZone;
 use statetrail_event::Time;
+
+use positions::Positions;
 
 pub use forms::TimeForm;
 pub use stamp::StampReader;
@@ -52,7 +55,7 @@ pub struct LogTimes {
     format: Option<TimeFormat>,
     stamps: StampReader,
     last: Option<Time>,
-    position: u64,
+    positions: Positions,
 }
 
 impl LogTimes {
@@ -60,7 +63,8 @@ impl LogTimes {
     /// times of `zone`; those without a year are in the last year that does not make them later
     /// than `written`, the time at which the file was written.
     pub fn new(format: Option<TimeFormat>, zone: TimeZone, written: Time) -> LogTimes {
-        LogTimes { format, stamps: StampReader::new(zone, written), last: None, position: 0 }
+        let stamps = StampReader::new(zone, written);
+        LogTimes { format, stamps, last: None, positions: Positions::default() }
     }
 
     /// Finds the form that most of the first lines have, unless the format was given. Without
@@ -83,13 +87,12 @@ impl LogTimes {
         self.format = form.map(|(form, _)| TimeFormat::Form(*form));
     }
 
-    /// The time of a line and its position among consecutive lines with the same time. `None`
-    /// when neither this line nor any before it has a time.
+    /// The time of a line and its position among the lines of that time, also if others came in
+    /// between. `None` when neither this line nor any before it has a time.
     pub fn next(&mut self, line: &[u8]) -> Option<(Time, u64)> {
         let time = self.time_of(line).or(self.last)?;
-        self.position = if self.last == Some(time) { self.position + 1 } else { 0 };
         self.last = Some(time);
-        Some((time, self.position))
+        Some((time, self.positions.next(time)))
     }
 
     fn time_of(&mut self, line: &[u8]) -> Option<Time> {
@@ -200,6 +203,7 @@ mod tests {
                     "2026-11-22 14:03:07 two",
                     "2026-11-22 14:03:08 three",
                     "2026-11-22 14:03:07 an older one",
+                    "  continued",
                 ],
                 None,
                 "UTC"
@@ -210,7 +214,8 @@ mod tests {
                 "2026-11-22T14:03:07Z 1",
                 "2026-11-22T14:03:07Z 2",
                 "2026-11-22T14:03:08Z 0",
-                "2026-11-22T14:03:07Z 0",
+                "2026-11-22T14:03:07Z 3",
+                "2026-11-22T14:03:07Z 4",
             ]
         );
     }
