@@ -176,6 +176,32 @@ fn lines_of_a_moment_that_comes_again_keep_their_order() {
 }
 
 #[test]
+fn a_line_whose_time_is_written_otherwise_keeps_its_own() {
+    let place = Place::new();
+    let usual: String = (0..50)
+        .map(|second| {
+            format!("2026-11-22 10:00:{second:02} order o-{second} placed amount=1 by ann\n")
+        })
+        .collect();
+    let written = "2026-11-22T12:00:00Z".parse::<jiff::Timestamp>().unwrap();
+    let path = place.write(
+        "app.log",
+        format!("{usual}Nov 22 11:00:05 host order o-5 paid by card\n2026-13-22 11:00:06 order o-6 cancelled\n"),
+    );
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(written.into()).unwrap();
+    let report = place.run(import(&["app.log", "-o", "json"])).expect_code(0).json();
+    assert_eq!(
+        report["logs"][0]["failures"],
+        json!([{"reason": "bad_time", "lines": 1, "first_line": 52}])
+    );
+    let trail = place.run(["log", "order/o-5", "-o", "json"]).expect_code(0).out;
+    assert!(trail.contains("2026-11-22T11:00:05Z"), "{trail}");
+    let shown = place.run(["show", "order/o-6", "-o", "json"]).expect_code(0).json();
+    assert_eq!(shown["state"]["status"], json!("placed"));
+}
+
+#[test]
 fn times_may_be_of_any_zone_and_format() {
     for (options, line, expected) in [
         (&["--tz", "Europe/Berlin"][..], "2026-11-22 10:00:00", "2026-11-22T09:00:00Z"),

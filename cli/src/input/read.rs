@@ -12,7 +12,7 @@ use super::format::{Decoded, Decoder, Format, Malformed};
 use super::lines::{LINE_BYTES_MAX, LineReader, RawLine};
 use super::open::{Compression, Input, OpenError, Place, open};
 use crate::clock::time_of_timestamp;
-use crate::log_time::{LogTimes, TimeFormat};
+use crate::log_time::{LogTimes, TimeFailure, TimeFormat};
 
 /// What is asked of every log that is read.
 #[derive(Clone, Debug)]
@@ -56,8 +56,10 @@ pub enum Step<'a> {
 pub enum LineFailure {
     /// It is longer than [`LINE_BYTES_MAX`].
     TooLong,
-    /// It has no time, and no line before it has one.
+    /// It has no time, and no line before it to which it could belong has one.
     NoTime,
+    /// What stands where its time should be is written like one, but there is no such moment.
+    BadTime,
     /// It is not what the format promises.
     Malformed(Malformed),
 }
@@ -68,6 +70,7 @@ impl LineFailure {
         match self {
             LineFailure::TooLong => "too_long",
             LineFailure::NoTime => "no_time",
+            LineFailure::BadTime => "bad_time",
             LineFailure::Malformed(Malformed::NotCri) => "not_cri",
             LineFailure::Malformed(Malformed::NotDocker) => "not_docker",
             LineFailure::Malformed(Malformed::LastPieceMissing) => "last_piece_missing",
@@ -80,6 +83,7 @@ impl std::fmt::Display for LineFailure {
         match self {
             LineFailure::TooLong => write!(formatter, "longer than {LINE_BYTES_MAX} bytes"),
             LineFailure::NoTime => formatter.write_str("no time in it or before it"),
+            LineFailure::BadTime => formatter.write_str("its time does not exist"),
             LineFailure::Malformed(malformed) => malformed.fmt(formatter),
         }
     }
@@ -227,8 +231,9 @@ fn step_of<'a>(decoded: Decoded<'a>, times: &mut LogTimes) -> Step<'a> {
             Step::Line(LogLine { bytes, time, position: 0, offset })
         }
         Decoded::Line { time: None, bytes, offset } => match times.next(bytes) {
-            None => Step::Failed(LineFailure::NoTime),
-            Some((time, position)) => Step::Line(LogLine { bytes, time, position, offset }),
+            Err(TimeFailure::Missing) => Step::Failed(LineFailure::NoTime),
+            Err(TimeFailure::NoSuchMoment) => Step::Failed(LineFailure::BadTime),
+            Ok((time, position)) => Step::Line(LogLine { bytes, time, position, offset }),
         },
     }
 }

@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 use super::fields;
+use super::place::Place;
 use super::stamp::Stamp;
 
 /// How far into a line its time is looked for, in bytes.
@@ -62,37 +63,70 @@ impl TimeForm {
         TimeForm::ALL.map(TimeForm::name).join(", ")
     }
 
-    /// Where a line has its time in this form, what it says.
-    pub(super) fn find(self, line: &[u8]) -> Option<Stamp> {
+    /// What a line's time says where it has one in this form, and the place of that. The name of
+    /// a field tells enough: its place is the line's start, wherever the field is.
+    pub(super) fn find(self, line: &[u8]) -> Option<(Place, Stamp)> {
         match self {
-            TimeForm::Json => fields::json_time(line).and_then(value),
-            TimeForm::Klog => klog(line),
-            TimeForm::Syslog => syslog(line),
-            TimeForm::Clf => clf(line),
-            TimeForm::Logfmt => fields::logfmt_time(line).and_then(value),
+            TimeForm::Clf => clf_anywhere(line),
             TimeForm::Datetime => datetime_anywhere(line),
-            TimeForm::Epoch => epoch(line.strip_prefix(b"[").unwrap_or(line)),
+            TimeForm::Json
+            | TimeForm::Klog
+            | TimeForm::Syslog
+            | TimeForm::Logfmt
+            | TimeForm::Epoch => self.find_at_start(line).map(|stamp| (Place::START, stamp)),
+        }
+    }
+
+    /// What the time says with which a text starts in this form.
+    pub(super) fn find_at_start(self, text: &[u8]) -> Option<Stamp> {
+        let inside = text.strip_prefix(b"[").unwrap_or(text);
+        match self {
+            TimeForm::Json => fields::json_time(text).and_then(value),
+            TimeForm::Klog => klog(text),
+            TimeForm::Syslog => syslog(text),
+            TimeForm::Clf => clf(inside),
+            TimeForm::Logfmt => fields::logfmt_time(text).and_then(value),
+            TimeForm::Datetime => datetime(inside),
+            TimeForm::Epoch => epoch(inside),
+        }
+    }
+
+    /// Whether a text starts with what only this form has. A number or a field may be anything
+    /// in lines whose times are known to be written otherwise.
+    pub(super) fn is_unmistakable_in(self, text: &[u8]) -> bool {
+        match self {
+            TimeForm::Epoch => false,
+            TimeForm::Logfmt => text.iter().find(|byte| matches!(byte, b' ' | b'=')) == Some(&b'='),
+            TimeForm::Json
+            | TimeForm::Klog
+            | TimeForm::Syslog
+            | TimeForm::Clf
+            | TimeForm::Datetime => true,
         }
     }
 }
 
 /// The value of a field that holds a time.
 fn value(text: &[u8]) -> Option<Stamp> {
-    datetime(text).or_else(|| epoch(text)).or_else(|| clf_inner(text))
+    datetime(text).or_else(|| epoch(text)).or_else(|| clf(text))
 }
 
 fn head(line: &[u8]) -> &[u8] {
     &line[..line.len().min(SEARCH_BYTES)]
 }
 
-fn datetime_anywhere(line: &[u8]) -> Option<Stamp> {
+fn datetime_anywhere(line: &[u8]) -> Option<(Place, Stamp)> {
     const SHORTEST: usize = "2026-11-22 14:03:07".len();
     let starts = head(line).windows(SHORTEST).enumerate().filter(|(start, window)| {
         window[13] == b':'
             && window[16] == b':'
             && (*start == 0 || !line[start - 1].is_ascii_digit())
     });
-    starts.filter_map(|(start, _)| datetime(&line[start..])).next()
+    starts
+        .filter_map(|(start, _)| {
+            datetime(&line[start..]).map(|stamp| (Place::of(start, line), stamp))
+        })
+        .next()
 }
 
 /// `2026-11-22T14:03:07.123+01:00` and its relatives, at the start of `text`.
@@ -197,12 +231,13 @@ fn klog(line: &[u8]) -> Option<Stamp> {
     time_of_day(date, rest).map(|(stamp, _)| stamp)
 }
 
-fn clf(line: &[u8]) -> Option<Stamp> {
-    memmem::find_iter(head(line), b"[").find_map(|start| clf_inner(&line[start + 1..]))
+fn clf_anywhere(line: &[u8]) -> Option<(Place, Stamp)> {
+    memmem::find_iter(head(line), b"[")
+        .find_map(|start| clf(&line[start + 1..]).map(|stamp| (Place::of(start, line), stamp)))
 }
 
 /// `22/Nov/2026:14:03:07 +0000`.
-fn clf_inner(text: &[u8]) -> Option<Stamp> {
+fn clf(text: &[u8]) -> Option<Stamp> {
     let (date, rest) = text.split_at_checked("22/Nov/2026:".len())?;
     if date[2] != b'/' || date[6] != b'/' || date[11] != b':' {
         return None;

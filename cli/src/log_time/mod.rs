@@ -1,11 +1,12 @@
 //! The time of a plain line.
 //!
-//! Which form a file's times have is found from its first lines and then kept, so the time of a
-//! line depends on the line alone. A line without a time belongs to the one before it and has
-//! its time.
+//! Which form a file's times have is found from its first lines and then kept. A line that has
+//! its time in another known form where the others have theirs is read in that form. A line
+//! without a time belongs to the one before it and has its time.
 
 mod fields;
 mod forms;
+mod place;
 mod positions;
 mod stamp;
 
@@ -14,7 +15,9 @@ use std::str::FromStr;
 use jiff::tz::TimeZone;
 use statetrail_event::Time;
 
+use place::Place;
 use positions::Positions;
+use stamp::Stamp;
 
 pub use forms::TimeForm;
 pub use stamp::StampReader;
@@ -50,9 +53,22 @@ impl FromStr for TimeFormat {
     }
 }
 
+/// Why a line has no time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFailure {
+    /// Neither it nor the line to which it belongs has one.
+    Missing,
+    /// What stands there is written like a time, but there is no such moment.
+    NoSuchMoment,
+}
+
 /// Reads the times of one file's lines.
 pub struct LogTimes {
     format: Option<TimeFormat>,
+    /// Whether the format was asked for; then no other form is tried.
+    given: bool,
+    /// Where the last line that had a time had it.
+    place: Option<Place>,
     stamps: StampReader,
     last: Option<Time>,
     positions: Positions,
@@ -64,7 +80,8 @@ impl LogTimes {
     /// than `written`, the time at which the file was written.
     pub fn new(format: Option<TimeFormat>, zone: TimeZone, written: Time) -> LogTimes {
         let stamps = StampReader::new(zone, written);
-        LogTimes { format, stamps, last: None, positions: Positions::default() }
+        let given = format.is_some();
+        LogTimes { format, given, place: None, stamps, last: None, positions: Positions::default() }
     }
 
     /// Finds the form that most of the first lines have, unless the format was given. Without
@@ -88,30 +105,80 @@ impl LogTimes {
     }
 
     /// The time of a line and its position among the lines of that time, also if others came in
-    /// between. `None` when neither this line nor any before it has a time.
-    pub fn next(&mut self, line: &[u8]) -> Option<(Time, u64)> {
-        let time = self.time_of(line).or(self.last)?;
-        self.last = Some(time);
-        Some((time, self.positions.next(time)))
+    /// between.
+    ///
+    /// # Errors
+    /// When the line has no time. Lines that belong to it have none either.
+    pub fn next(&mut self, line: &[u8]) -> Result<(Time, u64), TimeFailure> {
+        match self.time_of(line) {
+            Ok(time) => self.last = Some(time),
+            Err(TimeFailure::Missing) => {}
+            Err(TimeFailure::NoSuchMoment) => {
+                self.last = None;
+                return Err(TimeFailure::NoSuchMoment);
+            }
+        }
+        let time = self.last.ok_or(TimeFailure::Missing)?;
+        Ok((time, self.positions.next(time)))
     }
 
-    fn time_of(&mut self, line: &[u8]) -> Option<Time> {
-        match &self.format {
-            None => {
-                let form = self.form_of(line)?;
-                self.format = Some(TimeFormat::Form(form));
-                self.stamps.read(form.find(line)?)
+    /// The time that the line itself has.
+    fn time_of(&mut self, line: &[u8]) -> Result<Time, TimeFailure> {
+        let form = match &self.format {
+            Some(TimeFormat::Pattern(pattern)) => {
+                return self.stamps.read_pattern(pattern, line).ok_or(TimeFailure::Missing);
             }
-            Some(TimeFormat::Form(form)) => self.stamps.read(form.find(line)?),
-            Some(TimeFormat::Pattern(pattern)) => self.stamps.read_pattern(pattern, line),
+            Some(TimeFormat::Form(form)) => *form,
+            None => {
+                let form = self.form_of(line).ok_or(TimeFailure::Missing)?;
+                self.format = Some(TimeFormat::Form(form));
+                form
+            }
+        };
+        self.time_in(form, line)
+    }
+
+    /// The time of a line of a file whose times have that form.
+    fn time_in(&mut self, form: TimeForm, line: &[u8]) -> Result<Time, TimeFailure> {
+        let found = form.find(line);
+        if let Some((place, stamp)) = found
+            && (place == Place::START || self.place.is_none_or(|usual| usual == place))
+        {
+            let time = self.stamps.read(stamp).ok_or(TimeFailure::NoSuchMoment)?;
+            self.place = Some(place);
+            return Ok(time);
         }
+        if let Some(stamp) = self.stamp_of_other_form(form, line) {
+            return self.stamps.read(stamp).ok_or(TimeFailure::NoSuchMoment);
+        }
+        // Elsewhere in the line it may be the time of the line, or just a part of its text.
+        let (place, stamp) = found.ok_or(TimeFailure::Missing)?;
+        let time = self.stamps.read(stamp).ok_or(TimeFailure::Missing)?;
+        self.place = Some(place);
+        Ok(time)
+    }
+
+    /// What a line says in another known form, at the usual place or at its start. Lines that
+    /// are indented continue others, and are not searched.
+    fn stamp_of_other_form(&self, learnt: TimeForm, line: &[u8]) -> Option<Stamp> {
+        if self.given || matches!(line.first(), None | Some(b' ' | b'\t')) {
+            return None;
+        }
+        let usual = self.place.filter(|place| *place != Place::START);
+        let texts = [usual.and_then(|place| place.text_in(line)), Some(line)];
+        texts.into_iter().flatten().find_map(|text| {
+            let forms = TimeForm::ALL.into_iter().filter(|form| *form != learnt);
+            forms
+                .filter(|form| form.is_unmistakable_in(text))
+                .find_map(|form| form.find_at_start(text))
+        })
     }
 
     /// The first form in which the line has a time that exists.
     fn form_of(&mut self, line: &[u8]) -> Option<TimeForm> {
-        TimeForm::ALL
-            .into_iter()
-            .find(|form| form.find(line).is_some_and(|stamp| self.stamps.read(stamp).is_some()))
+        TimeForm::ALL.into_iter().find(|form| {
+            form.find(line).is_some_and(|(_, stamp)| self.stamps.read(stamp).is_some())
+        })
     }
 }
 
@@ -126,8 +193,9 @@ mod tests {
         let mut times = LogTimes::new(format, zone, written);
         times.learn(lines.join("\n").as_bytes());
         let seen = lines.iter().map(|line| match times.next(line.as_bytes()) {
-            Some((time, position)) => format!("{time} {position}"),
-            None => "none".to_owned(),
+            Ok((time, position)) => format!("{time} {position}"),
+            Err(TimeFailure::Missing) => "none".to_owned(),
+            Err(TimeFailure::NoSuchMoment) => "no such moment".to_owned(),
         });
         seen.collect()
     }
@@ -221,14 +289,14 @@ mod tests {
     }
 
     #[test]
-    fn the_form_of_most_lines_is_the_form_of_all() {
+    fn the_form_of_most_lines_is_the_form_of_the_file() {
         let seen = times(
             &[
                 "1795356187 a line that begins with a number",
                 "2026-11-22 14:03:07 one",
                 "1795356199 continued",
                 "2026-11-22 14:03:08 two",
-                "Nov 22 14:03:09 continued",
+                "level: 3 ts=1795356199 continued",
                 "2026-11-22 14:03:10 three",
             ],
             None,
@@ -248,6 +316,57 @@ mod tests {
     }
 
     #[test]
+    fn a_time_in_another_form_at_its_place_is_the_time_of_the_line() {
+        let datetime = "2026-11-22 14:03:07 x";
+        let level = "INFO 2026-11-22 14:03:07 x";
+        let syslog = "Nov 22 14:03:07 host x";
+        let clf = "10.0.0.1 - - [22/Nov/2026:14:03:07 +0000] x";
+        for (usual, line, expected) in [
+            (datetime, "Nov 22 11:00:05 host order", "2026-11-22T11:00:05Z 0"),
+            (datetime, "Nov 22 11:00:05 due 2027-01-01 00:00:00", "2026-11-22T11:00:05Z 0"),
+            (datetime, "I1122 11:00:05.5 1 main.go:1] x", "2026-11-22T11:00:05.500Z 0"),
+            (datetime, "level=info ts=1795356187 x", "2026-11-22T14:03:07Z 1"),
+            (datetime, r#"{"ts":1795356188}"#, "2026-11-22T14:03:08Z 0"),
+            (datetime, "[22/Nov/2026:11:00:05 +0000] x", "2026-11-22T11:00:05Z 0"),
+            (datetime, "Nov 31 11:00:05 host order", "no such moment"),
+            (datetime, "2026-13-22 11:00:05 order", "no such moment"),
+            (datetime, "2026-11-22 24:00:05 order", "no such moment"),
+            (datetime, "Caused by: 2026-13-22 11:00:05", "2026-11-22T14:03:07Z 1"),
+            (datetime, "Caused by: Nov 22 11:00:05", "2026-11-22T14:03:07Z 1"),
+            (datetime, "    at Nov 22 11:00:05", "2026-11-22T14:03:07Z 1"),
+            (datetime, "    Nov 22 11:00:05", "2026-11-22T14:03:07Z 1"),
+            (datetime, "\tat main.rs:5", "2026-11-22T14:03:07Z 1"),
+            (datetime, "", "2026-11-22T14:03:07Z 1"),
+            (level, "ERROR Nov 22 11:00:05 x", "2026-11-22T11:00:05Z 0"),
+            (level, "ERROR 2026-13-22 11:00:05 x", "no such moment"),
+            (level, "Nov 22 11:00:05 x", "2026-11-22T11:00:05Z 0"),
+            (level, "PANIC", "2026-11-22T14:03:07Z 1"),
+            (syslog, "2026-11-22T11:00:05.25Z x", "2026-11-22T11:00:05.250Z 0"),
+            (syslog, "[2026-11-22 11:00:05] x", "2026-11-22T11:00:05Z 0"),
+            (syslog, "Nov 31 11:00:05 host x", "no such moment"),
+            (syslog, "it was 2026-11-22 11:00:05", "2026-11-22T14:03:07Z 1"),
+            (clf, "10.0.0.234 - - [32/Nov/2026:14:03:07 +0000] x", "no such moment"),
+        ] {
+            let seen = times(&[usual, line], None, "UTC");
+            assert_eq!(seen, ["2026-11-22T14:03:07Z 0", expected], "{usual} / {line}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_line_of_no_moment_has_no_time() {
+        let lines = [
+            "2026-11-22 14:03:07 one",
+            "2026-13-22 14:03:08 two",
+            "  continued",
+            "2026-11-22 14:03:09 three",
+        ];
+        assert_eq!(
+            times(&lines, None, "UTC"),
+            ["2026-11-22T14:03:07Z 0", "no such moment", "none", "2026-11-22T14:03:09Z 0"]
+        );
+    }
+
+    #[test]
     fn a_format_may_be_given() {
         for (format, line, expected) in [
             ("%d.%m.%Y %H:%M:%S", "22.11.2026 14:03:07 x", "2026-11-22T13:03:07Z 0"),
@@ -258,6 +377,8 @@ mod tests {
             ("epoch", "1795356187 2020-01-01 00:00:00", "2026-11-22T14:03:07Z 0"),
             ("datetime", "1795356187 2020-01-01 00:00:00", "2019-12-31T23:00:00Z 0"),
             ("syslog", "1795356187 x", "none"),
+            ("syslog", "2026-11-22 14:03:07 x", "none"),
+            ("syslog", "Nov 31 14:03:07 x", "no such moment"),
         ] {
             assert_eq!(
                 times(&[line], Some(format), "Europe/Berlin"),
@@ -284,7 +405,7 @@ mod tests {
         #[test]
         fn no_line_makes_it_panic(line in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80)) {
             let mut times = LogTimes::new(None, TimeZone::UTC, Time::from_nanos(0));
-            times.next(&line);
+            let _ = times.next(&line);
             for form in TimeForm::ALL {
                 form.find(&line);
             }
@@ -294,7 +415,7 @@ mod tests {
         fn a_time_that_was_written_is_read_again(nanos in 946_684_800_000_000_000i64..4_102_444_800_000_000_000) {
             let time = Time::from_nanos(nanos);
             let mut times = LogTimes::new(None, TimeZone::UTC, Time::from_nanos(0));
-            proptest::prop_assert_eq!(times.next(format!("x {time} y").as_bytes()), Some((time, 0)));
+            proptest::prop_assert_eq!(times.next(format!("x {time} y").as_bytes()), Ok((time, 0)));
         }
     }
 }
