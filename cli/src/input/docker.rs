@@ -8,6 +8,10 @@ use statetrail_event::Time;
 use super::format::{Decoded, Malformed};
 use super::partial::{Partial, Piece};
 
+/// Docker splits lines that are longer than this, in bytes, and only those. A shorter piece that
+/// does not end with a line feed is the last thing that a process wrote.
+const SPLIT_BYTES: usize = 16 * 1024;
+
 /// Unwraps Docker's JSON lines and joins those that Docker split, per stream.
 pub struct DockerDecoder {
     stdout: Partial,
@@ -42,7 +46,7 @@ impl DockerDecoder {
         };
         let (text, last) = match text.strip_suffix('\n') {
             Some(text) => (text.strip_suffix('\r').unwrap_or(text), true),
-            None => (text, false),
+            None => (text, text.len() < SPLIT_BYTES),
         };
         let piece = Piece { time: docker.time, bytes: text.as_bytes(), offset, last };
         let stream = if docker.stderr { &mut self.stderr } else { &mut self.stdout };
@@ -86,7 +90,7 @@ mod tests {
     use super::*;
 
     fn decode(lines: &[&str]) -> Vec<String> {
-        let mut decoder = DockerDecoder::new(20);
+        let mut decoder = DockerDecoder::new(3 * SPLIT_BYTES - 1);
         let mut seen = Vec::new();
         for (number, line) in lines.iter().enumerate() {
             match decoder.decode(line.as_bytes(), number as u64) {
@@ -104,16 +108,17 @@ mod tests {
         seen
     }
 
+    /// A line of Docker's of that second.
+    fn docker(log: &str, stream: &str, second: u8) -> String {
+        let time = format!("2026-11-22T10:00:0{second}Z");
+        serde_json::json!({"log": log, "stream": stream, "time": time}).to_string()
+    }
+
     #[test]
-    fn whole_and_split_lines() {
+    fn whole_lines() {
         let lines = [
             r#"{"log":"plain\n","stream":"stdout","time":"2026-11-22T10:00:00.000000005Z"}"#,
             r#"{"log":"a \"b\"\tc\r\n","stream":"stderr","attrs":{"x":"y"},"time":"2026-11-22T10:00:01Z"}"#,
-            r#"{"log":"split, ","stream":"stdout","time":"2026-11-22T10:00:02Z"}"#,
-            r#"{"log":"stderr\n","stream":"stderr","time":"2026-11-22T10:00:03Z"}"#,
-            r#"{"log":"joined\n","stream":"stdout","time":"2026-11-22T10:00:04Z"}"#,
-            r#"{"log":"split \"a\" ","stream":"stdout","time":"2026-11-22T10:00:05Z"}"#,
-            r#"{"log":"joined \"b\"\n","stream":"stdout","time":"2026-11-22T10:00:06Z"}"#,
             r#"{"log":"\n","stream":"stdout","time":"2026-11-22T10:00:07Z"}"#,
         ];
         assert_eq!(
@@ -121,12 +126,56 @@ mod tests {
             [
                 "2026-11-22T10:00:00.000000005Z 0 plain",
                 "2026-11-22T10:00:01Z 1 a \"b\"\tc",
-                "2026-11-22T10:00:03Z 3 stderr",
-                "2026-11-22T10:00:02Z 2 split, joined",
-                "2026-11-22T10:00:05Z 5 split \"a\" joined \"b\"",
-                "2026-11-22T10:00:07Z 7 ",
+                "2026-11-22T10:00:07Z 2 ",
             ]
         );
+    }
+
+    #[test]
+    fn lines_that_docker_split() {
+        let piece = "x".repeat(SPLIT_BYTES);
+        let quoted = "\"".repeat(SPLIT_BYTES);
+        let lines = [
+            docker(&piece, "stdout", 1),
+            docker("stderr\n", "stderr", 2),
+            docker(&quoted, "stdout", 3),
+            docker("end\n", "stdout", 4),
+            docker(&piece, "stderr", 5),
+            docker("without a line feed", "stderr", 6),
+            docker(&piece, "stdout", 7),
+            docker(&piece, "stdout", 7),
+            docker(&piece, "stdout", 7),
+            docker("\n", "stdout", 8),
+            docker(&piece, "stdout", 9),
+        ];
+        let seen = decode(&lines.each_ref().map(String::as_str));
+        let expected = [
+            "2026-11-22T10:00:02Z 1 stderr".to_owned(),
+            format!("2026-11-22T10:00:01Z 0 {piece}{quoted}end"),
+            format!("2026-11-22T10:00:05Z 4 {piece}without a line feed"),
+            "too long".to_owned(),
+            "cut".to_owned(),
+        ];
+        assert!(seen == expected, "{:?}", seen.iter().map(|line| &line[..line.len().min(40)]));
+    }
+
+    #[test]
+    fn a_short_piece_without_a_line_feed_is_a_line() {
+        let short = "x".repeat(SPLIT_BYTES - 1);
+        let lines = [
+            docker("Password: ", "stdout", 1),
+            docker("ready\n", "stdout", 2),
+            docker(&short, "stdout", 3),
+            docker("last", "stdout", 4),
+        ];
+        let seen = decode(&lines.each_ref().map(String::as_str));
+        let expected = [
+            "2026-11-22T10:00:01Z 0 Password: ",
+            "2026-11-22T10:00:02Z 1 ready",
+            &format!("2026-11-22T10:00:03Z 2 {short}"),
+            "2026-11-22T10:00:04Z 3 last",
+        ];
+        assert_eq!(seen, expected);
     }
 
     #[test]
@@ -142,7 +191,5 @@ mod tests {
         ] {
             assert_eq!(decode(&[line]), ["malformed"], "{line}");
         }
-        let unfinished = r#"{"log":"x","stream":"stdout","time":"2026-11-22T10:00:02Z"}"#;
-        assert_eq!(decode(&[unfinished]), ["cut"]);
     }
 }
