@@ -32,7 +32,10 @@ impl Conditions {
             self.add("entities.namespace = ?", [namespace.clone()]);
         }
         if let Some(entity_type) = &filter.entity_type {
-            self.add("entities.entity_type = ?", [entity_type.clone()]);
+            // Behind an unknown namespace, the index cannot be searched for the type; the sign
+            // keeps SQLite from sorting by what it believes to be left of the order then.
+            let sign = if filter.namespace.is_some() { "" } else { "+" };
+            self.add(&format!("{sign}entities.entity_type = ?"), [entity_type.clone()]);
         }
         if let Some(prefix) = &filter.id_prefix {
             self.add("entities.entity_id >= ?", [prefix.clone()]);
@@ -74,14 +77,7 @@ pub(super) fn list(
     after: Option<&EntityName>,
     limit: usize,
 ) -> Result<Vec<Entity>, Failure> {
-    let mut conditions = Conditions::default();
-    conditions.add_filter(filter);
-    if let Some(after) = after {
-        conditions.add(
-            "(namespace, entity_type, entity_id) > (?, ?, ?)",
-            [after.namespace(), after.entity_type(), after.id()].map(str::to_owned),
-        );
-    }
+    let conditions = page_conditions(filter, after);
     let sql = format!(
         "SELECT {COLUMNS}, namespace, entity_type, entity_id FROM entities {}
          ORDER BY namespace, entity_type, entity_id LIMIT {}",
@@ -95,6 +91,32 @@ pub(super) fn list(
         found.push(read_row(row)?.into_entity(read_name(row, 8)?));
     }
     Ok(found)
+}
+
+/// What the rows of a page fulfil, put so that the index leads to the page's first row: a page
+/// must not cost more the more pages came before it.
+fn page_conditions(filter: &EntityFilter, after: Option<&EntityName>) -> Conditions {
+    let mut conditions = Conditions::default();
+    let Some(after) = after else {
+        conditions.add_filter(filter);
+        return conditions;
+    };
+    let same = |part: &Option<String>, of_after: &str| part.as_deref() == Some(of_after);
+    if !same(&filter.namespace, after.namespace()) {
+        conditions.add(
+            "(namespace, entity_type, entity_id) > (?, ?, ?)",
+            [after.namespace(), after.entity_type(), after.id()].map(str::to_owned),
+        );
+    } else if !same(&filter.entity_type, after.entity_type()) {
+        conditions.add(
+            "(entity_type, entity_id) > (?, ?)",
+            [after.entity_type(), after.id()].map(str::to_owned),
+        );
+    } else {
+        conditions.add("entity_id > ?", [after.id().to_owned()]);
+    }
+    conditions.add_filter(filter);
+    conditions
 }
 
 /// See [`EventStore::names`](crate::EventStore::names).
