@@ -143,7 +143,7 @@ fn a_full_disk_loses_nothing_that_was_stored() {
     let disk = place.path("disk");
     fs::create_dir(&disk).unwrap();
     let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=40m", "tmpfs"])
         .arg(&disk)
         .stderr(Stdio::null())
         .status()
@@ -152,7 +152,7 @@ fn a_full_disk_loses_nothing_that_was_stored() {
         eprintln!("SKIPPED: a full disk needs a small tmpfs, and mount is not allowed here");
         return;
     }
-    let lines: String = (0..60_000)
+    let lines: String = (0..200_000)
         .map(|n| format!("{} order o-{n} placed amount=1 by ann\n", 1_795_341_600 + n))
         .collect();
     place.write("app.log", lines);

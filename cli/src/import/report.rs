@@ -74,7 +74,7 @@ pub struct LogReport {
 /// Lines that failed for one reason.
 #[derive(Debug, Serialize)]
 pub struct FailureReport {
-    /// The reason: `too_long`, `no_time`, `not_cri`, `not_docker`, `last_piece_missing`.
+    /// The reason: `too_long`, `no_time`, `bad_time`, `not_cri`, `not_docker`, `last_piece_missing`.
     pub reason: &'static str,
     /// How many.
     pub lines: u64,
