@@ -2,8 +2,8 @@
 //! file, with prepared statements in large transactions.
 //!
 //! It writes what the import wrote and nothing else: the same tables and indexes with the same
-//! settings of the database, each row once, in the order in which its event arrived. The rows
-//! lie ready in memory, so that nothing is read, encoded or decided while the clock runs.
+//! settings of the database, each row once, events in the order of their times. The rows lie
+//! ready in memory, so that nothing is read, encoded or decided while the clock runs.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ const TABLES: [(&str, &str); 7] = [
     ("entities", "entity_no"),
     ("snapshots", "entity_no, start_key"),
     ("lines", "line_no"),
-    ("events", "line_no"),
+    ("events", "time, seq"),
 ];
 
 /// The rows of a finished store, ready to be inserted.

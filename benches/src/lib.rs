@@ -2,6 +2,7 @@
 //! as JSON lines in `target/bench/NAME.jsonl` for programs.
 
 pub mod bare_loop;
+pub mod bare_reads;
 pub mod process;
 mod report;
 mod rounds;

@@ -1,6 +1,8 @@
 //! Events like those of a shop: many orders that live for a moment, each with a dozen events,
 //! beside a few things of long life.
 
+use std::sync::Arc;
+
 use statetrail_event::{Change, EntityName, Event, EventId, LineIdentity, Source, Time};
 use statetrail_store::KnownEvent;
 
@@ -10,8 +12,11 @@ pub struct Workload {
     random: u64,
     number: u64,
     long_lived: u64,
+    sources: [Arc<Source>; PODS as usize],
+    rule: Arc<str>,
 }
 
+const PODS: u64 = 4;
 /// Orders that are under way at the same time.
 const ORDERS_AT_ONCE: u64 = 2_000;
 const EVENTS_OF_AN_ORDER: u64 = 12;
@@ -21,7 +26,20 @@ const LONG_LIVED_SHARE: u64 = 10;
 impl Workload {
     /// A workload with so many entities that live on.
     pub fn new(long_lived: u64) -> Workload {
-        Workload { random: 0x9e37_79b9_7f4a_7c15, number: 0, long_lived }
+        let source = |pod| {
+            Arc::new(Source {
+                uri: format!("/shop/checkout-{pod}/app"),
+                node: Some("node-1".into()),
+                file: Some(format!("/var/log/containers/checkout-{pod}_shop_app.log")),
+            })
+        };
+        Workload {
+            random: 0x9e37_79b9_7f4a_7c15,
+            number: 0,
+            long_lived,
+            sources: std::array::from_fn(source),
+            rule: "shop.yaml/order-step".into(),
+        }
     }
 
     /// The next events.
@@ -49,7 +67,7 @@ impl Workload {
         let amount = self.below(100_000) as i64;
         let step = ["created", "paid", "packed", "shipped"][self.below(4) as usize];
         let time = Time::from_nanos(1_790_000_000_000_000_000 + number as i64 * 1_000_000);
-        let pod = self.below(4);
+        let pod = self.below(PODS);
         let line = format!(
             "{time} INFO [checkout-worker-{pod}] com.example.shop.orders.OrderService - \
              {entity_type} {id} {step} amount={amount} EUR by card, customer c-{:08}, \
@@ -58,11 +76,7 @@ impl Workload {
             self.below(u64::MAX),
             self.below(900),
         );
-        let source = Source {
-            uri: format!("/shop/checkout-{pod}/app"),
-            node: Some("node-1".into()),
-            file: Some(format!("/var/log/containers/checkout-{pod}_shop_app.log")),
-        };
+        let source = self.sources[pod as usize].clone();
         let identity =
             LineIdentity::new(LineIdentity::source_hash(&source.uri), time, line.as_bytes());
         let event = Event {
@@ -77,9 +91,9 @@ impl Workload {
                 Change::set("amount", amount),
                 Change::set("method", "card"),
             ],
-            source: source.into(),
+            source,
             offset: Some(number * 200),
-            rule: Some("shop.yaml/order-step".into()),
+            rule: Some(self.rule.clone()),
             line: Some(line),
         };
         KnownEvent { event, known_at: time }

@@ -5,7 +5,7 @@ use statetrail_event::{EntityName, Event};
 
 use super::batch::{Batch, Incoming};
 use super::buckets::Buckets;
-use super::entities::{self, EntityRow};
+use super::entities::{EntityRow, EntityWriter};
 use super::failure::Failure;
 use super::intern::Interner;
 use super::remembered::RememberedEntities;
@@ -88,10 +88,10 @@ struct Inserter<'a> {
     batch: &'a Batch<'a>,
     insert_event: CachedStatement<'a>,
     insert_line: CachedStatement<'a>,
+    entity_writer: EntityWriter<'a>,
     /// The row of each line of the batch, once it has one.
     line_numbers: Vec<Option<i64>>,
     next_line_number: i64,
-    scratch: Vec<u8>,
 }
 
 impl<'a> Inserter<'a> {
@@ -118,9 +118,9 @@ impl<'a> Inserter<'a> {
                 "INSERT INTO lines (line_no, source_no, rule_no, offset, line)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?,
+            entity_writer: EntityWriter::new(transaction)?,
             line_numbers: vec![None; batch.line_count],
             next_line_number,
-            scratch: Vec::new(),
         })
     }
 
@@ -220,9 +220,9 @@ impl<'a> Inserter<'a> {
         row.take_in(new);
         snapshots::maintain(self.transaction, row, new)?;
         if is_stored {
-            entities::update(self.transaction, row, &mut self.scratch)?;
+            self.entity_writer.update(row)?;
         } else {
-            entities::insert(self.transaction, name, row, &mut self.scratch)?;
+            self.entity_writer.insert(name, row)?;
         }
         Ok(())
     }

@@ -11,6 +11,9 @@ use super::codec::encode_changes;
 use super::failure::Failure;
 use crate::{KnownEvent, StoreError};
 
+/// Bytes that the changes of most events take; what takes more costs a longer copy.
+const USUAL_CHANGES_BYTES: usize = 64;
+
 /// The events of a batch by entity.
 pub(super) struct Batch<'a> {
     /// The entities in the order of their first sight in the batch.
@@ -45,7 +48,7 @@ impl<'a> Batch<'a> {
         let mut arranged = Batch {
             entities: Vec::new(),
             events: Vec::with_capacity(batch.len()),
-            changes: Vec::new(),
+            changes: Vec::with_capacity(batch.len() * USUAL_CHANGES_BYTES),
             line_count: 0,
         };
         let mut entity_indexes = HashMap::with_hasher(RandomState::default());

@@ -10,8 +10,6 @@
 //! giving the time behind it to a new one. Events that come late still go into their own bucket,
 //! which then grows beyond its limit; that is slower, but right.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, OptionalExtension, params};
 use statetrail_event::Time;
 
@@ -30,8 +28,9 @@ const MOVED: u64 = 1_000;
 pub(super) struct Buckets {
     /// In the order of time.
     list: Vec<Bucket>,
-    /// The times of new events by bucket, since the last call of [`Buckets::settle`].
-    new: BTreeMap<i64, Vec<Time>>,
+    /// The times of new events by bucket, since the last call of [`Buckets::settle`]. There are
+    /// few buckets in a batch, mostly one.
+    new: Vec<(i64, Vec<Time>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +83,7 @@ impl Buckets {
                 look_at: row.get(3)?,
             })
         })?;
-        Ok(Buckets { list: rows.collect::<rusqlite::Result<_>>()?, new: BTreeMap::new() })
+        Ok(Buckets { list: rows.collect::<rusqlite::Result<_>>()?, new: Vec::new() })
     }
 
     /// The number of the bucket that holds that moment.
@@ -97,7 +96,10 @@ impl Buckets {
 
     /// Notes that an event was stored in that bucket.
     pub(super) fn count(&mut self, number: i64, time: Time) {
-        self.new.entry(number).or_default().push(time);
+        match self.new.iter_mut().find(|(of_bucket, _)| *of_bucket == number) {
+            Some((_, times)) => times.push(time),
+            None => self.new.push((number, vec![time])),
+        }
     }
 
     /// Writes how many events there are now, and closes the buckets that are full.

@@ -1,6 +1,6 @@
 //! The rows of `entities`: the directory and the current state.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
 use super::codec::{KeyBytes, Unreadable, decode_key, decode_state, encode_key, encode_state};
@@ -124,22 +124,36 @@ pub(super) fn find_number(
         .optional()
 }
 
-/// Inserts the row of a new entity.
-pub(super) fn insert(
-    connection: &Connection,
-    name: &EntityName,
-    row: &EntityRow,
-    scratch: &mut Vec<u8>,
-) -> rusqlite::Result<()> {
-    scratch.clear();
-    encode_state(&row.state, scratch);
-    connection
-        .prepare_cached(
-            "INSERT INTO entities (entity_no, first_time, last_time, known_by, events, tail_start,
-                 tail_events, state, namespace, entity_type, entity_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
+/// Writes rows of entities.
+pub(super) struct EntityWriter<'a> {
+    insert: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+    /// The encoded state of the row.
+    state: Vec<u8>,
+}
+
+impl<'a> EntityWriter<'a> {
+    pub(super) fn new(connection: &'a Connection) -> rusqlite::Result<EntityWriter<'a>> {
+        Ok(EntityWriter {
+            insert: connection.prepare_cached(
+                "INSERT INTO entities (entity_no, first_time, last_time, known_by, events,
+                     tail_start, tail_events, state, namespace, entity_type, entity_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?,
+            update: connection.prepare_cached(
+                "UPDATE entities SET first_time = ?2, last_time = ?3, known_by = ?4, events = ?5,
+                     tail_start = ?6, tail_events = ?7, state = ?8
+                 WHERE entity_no = ?1",
+            )?,
+            state: Vec::new(),
+        })
+    }
+
+    /// Writes the row of a new entity.
+    pub(super) fn insert(&mut self, name: &EntityName, row: &EntityRow) -> rusqlite::Result<()> {
+        self.state.clear();
+        encode_state(&row.state, &mut self.state);
+        self.insert.execute(params![
             row.number,
             row.first.nanos(),
             row.last.nanos(),
@@ -147,29 +161,19 @@ pub(super) fn insert(
             row.events,
             row.stored_tail_start(),
             row.tail_events,
-            &*scratch,
+            self.state,
             name.namespace(),
             name.entity_type(),
             name.id(),
         ])?;
-    Ok(())
-}
+        Ok(())
+    }
 
-/// Writes the row of an entity that is there.
-pub(super) fn update(
-    connection: &Connection,
-    row: &EntityRow,
-    scratch: &mut Vec<u8>,
-) -> rusqlite::Result<()> {
-    scratch.clear();
-    encode_state(&row.state, scratch);
-    connection
-        .prepare_cached(
-            "UPDATE entities SET first_time = ?2, last_time = ?3, known_by = ?4, events = ?5,
-                 tail_start = ?6, tail_events = ?7, state = ?8
-             WHERE entity_no = ?1",
-        )?
-        .execute(params![
+    /// Writes the row of an entity that is there.
+    pub(super) fn update(&mut self, row: &EntityRow) -> rusqlite::Result<()> {
+        self.state.clear();
+        encode_state(&row.state, &mut self.state);
+        self.update.execute(params![
             row.number,
             row.first.nanos(),
             row.last.nanos(),
@@ -177,7 +181,8 @@ pub(super) fn update(
             row.events,
             row.stored_tail_start(),
             row.tail_events,
-            &*scratch,
+            self.state,
         ])?;
-    Ok(())
+        Ok(())
+    }
 }

@@ -1,6 +1,7 @@
 //! Numbers for the texts that many lines share.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -14,8 +15,16 @@ const REMEMBERED: usize = 10_000;
 /// The numbers of sources and rules.
 #[derive(Default)]
 pub(super) struct Interner {
-    sources: HashMap<Arc<Source>, i64, RandomState>,
-    rules: HashMap<Arc<str>, i64, RandomState>,
+    sources: Numbers<Source>,
+    rules: Numbers<str>,
+}
+
+/// Numbers by text and, because lines of one origin share the text itself, by its place in
+/// memory: telling that two texts are the same one is faster than telling that they are equal.
+struct Numbers<T: ?Sized> {
+    /// Holds the texts, so that no other one takes their place.
+    by_place: HashMap<usize, (Arc<T>, i64), RandomState>,
+    by_text: HashMap<Arc<T>, i64, RandomState>,
 }
 
 impl Interner {
@@ -25,18 +34,10 @@ impl Interner {
         connection: &Connection,
         source: &Arc<Source>,
     ) -> rusqlite::Result<i64> {
-        if let Some(number) = self.sources.get(source) {
-            return Ok(*number);
-        }
-        let number = match find_source(connection, source)? {
-            Some(number) => number,
-            None => insert_source(connection, source)?,
-        };
-        if self.sources.len() >= REMEMBERED {
-            self.sources.clear();
-        }
-        self.sources.insert(source.clone(), number);
-        Ok(number)
+        self.sources.number(source, || match find_source(connection, source)? {
+            Some(number) => Ok(number),
+            None => insert_source(connection, source),
+        })
     }
 
     /// The number of that rule, which is stored if it is new.
@@ -45,17 +46,39 @@ impl Interner {
         connection: &Connection,
         rule: &Arc<str>,
     ) -> rusqlite::Result<i64> {
-        if let Some(number) = self.rules.get(rule) {
+        self.rules.number(rule, || match find_rule(connection, rule)? {
+            Some(number) => Ok(number),
+            None => insert_rule(connection, rule),
+        })
+    }
+}
+
+impl<T: ?Sized> Default for Numbers<T> {
+    fn default() -> Numbers<T> {
+        Numbers { by_place: HashMap::default(), by_text: HashMap::default() }
+    }
+}
+
+impl<T: ?Sized + Eq + Hash> Numbers<T> {
+    /// The number of that text, from the database if it is not remembered.
+    fn number(
+        &mut self,
+        text: &Arc<T>,
+        find_or_insert: impl FnOnce() -> rusqlite::Result<i64>,
+    ) -> rusqlite::Result<i64> {
+        let place = Arc::as_ptr(text).cast::<()>().addr();
+        if let Some((_, number)) = self.by_place.get(&place) {
             return Ok(*number);
         }
-        let number = match find_rule(connection, rule)? {
-            Some(number) => number,
-            None => insert_rule(connection, rule)?,
+        let number = match self.by_text.get(text) {
+            Some(number) => *number,
+            None => find_or_insert()?,
         };
-        if self.rules.len() >= REMEMBERED {
-            self.rules.clear();
+        if self.by_place.len() >= REMEMBERED {
+            *self = Numbers::default();
         }
-        self.rules.insert(rule.clone(), number);
+        self.by_place.insert(place, (text.clone(), number));
+        self.by_text.insert(text.clone(), number);
         Ok(number)
     }
 }
