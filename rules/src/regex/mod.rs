@@ -1,7 +1,7 @@
 //! Regular expressions, for what patterns cannot say.
 //!
 //! The search is regex-automata's, in time linear in the line. What is ours is the way there:
-//! [`compile`] works without recursion, because the filter in Fluent Bit has 8 KiB of stack,
+//! [`compile()`] works without recursion, because the filter in Fluent Bit has 8 KiB of stack,
 //! of which the `regex` crate's compiler takes more than there is.
 
 mod compile;
