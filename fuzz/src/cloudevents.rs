@@ -1,11 +1,13 @@
 //! Messages that claim to be CloudEvents.
 
+use serde::de::IgnoredAny;
 use statetrail_event::cloudevents::{read, write_batch};
 
 /// Whatever is read as events can be written, and is then read as the same events.
 pub fn cloudevents(message: &[u8]) {
     let Ok(mut events) = read(message) else { return };
-    let json = serde_json::from_slice::<serde_json::Value>(message);
+    // Not as a `Value`, which has no room for a number such as 1e999 in what we do not look at.
+    let json = serde_json::from_slice::<IgnoredAny>(message);
     assert!(json.is_ok(), "read, but no JSON: {}", message.escape_ascii());
 
     let mut written = Vec::new();
