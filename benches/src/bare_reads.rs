@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Result, Row, params};
 use statetrail_event::{EntityName, Time};
 
-/// A connection of its own, with a cache as large as the store's readers have.
+/// A connection of its own, with the settings of the store's readers.
 pub struct BareReads {
     connection: Connection,
 }
@@ -20,6 +21,7 @@ impl BareReads {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.pragma_update(None, "cache_size", -16_384)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(BareReads { connection })
     }
 

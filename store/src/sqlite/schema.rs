@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::buckets;
@@ -159,7 +160,7 @@ pub(super) fn open_reader(path: &Path, place: &str) -> Result<Connection, StoreE
 
 fn configure_reader(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    set_cache(&connection, READER_CACHE_BYTES)?;
+    configure(&connection, READER_CACHE_BYTES)?;
     // The first look into the file shows whether it can be read at all.
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
     Ok(connection)
@@ -240,10 +241,13 @@ fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / PAGE_BYTES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
-    set_cache(connection, WRITER_CACHE_BYTES)
+    configure(connection, WRITER_CACHE_BYTES)
 }
 
-fn set_cache(connection: &Connection, bytes: u32) -> rusqlite::Result<()> {
+fn configure(connection: &Connection, bytes: u32) -> rusqlite::Result<()> {
+    // Without this, every new value in a comparison makes SQLite plan the statement again, which
+    // takes longer than to run it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A negative number means KiB; a positive one would mean pages.
     connection.pragma_update(None, "cache_size", -i64::from(bytes / 1024))?;
     connection.set_prepared_statement_cache_capacity(64);
