@@ -1,0 +1,59 @@
+//! Where things are: jars and logs below `target`, data in the system's temporary folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+
+use crate::Error;
+
+/// How long logs are kept.
+const LOGS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The folder that cargo builds into.
+pub(crate) fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => workspace().join(folder),
+        None => workspace().join("target"),
+    }
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// A folder for a server's data, removed when it is dropped.
+pub(crate) fn data(server: &str) -> Result<TempDir, Error> {
+    tempfile::Builder::new()
+        .prefix(&format!("statetrail-{server}-"))
+        .tempdir()
+        .map_err(Error::file("create a folder in", &std::env::temp_dir()))
+}
+
+/// A new folder for a server's logs, named after the test that starts it.
+pub(crate) fn logs(server: &str) -> Result<PathBuf, Error> {
+    static OLD_ONES_REMOVED: Once = Once::new();
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let all = target().join("server-logs");
+    OLD_ONES_REMOVED.call_once(|| remove_old(&all));
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("thread").replace("::", "-");
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = all.join(format!("{test}-{}-{count}-{server}", std::process::id()));
+    fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
+    Ok(folder)
+}
+
+/// Nothing depends on it: what cannot be removed stays.
+fn remove_old(all: &Path) {
+    let now = SystemTime::now();
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        let changed = entry.metadata().and_then(|it| it.modified()).unwrap_or(now);
+        if now.duration_since(changed).is_ok_and(|age| age > LOGS_KEPT) {
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! One Kafka node: broker and controller in one process.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+use std::{fs, iter};
+
+use tempfile::TempDir;
+
+use crate::jars::Artefacts;
+use crate::ports::{TRIES, free_port, says_port_taken};
+use crate::server::{Launch, Server};
+use crate::tls::Keystore;
+use crate::{Error, folders, java};
+
+/// Names brokers to use instead of one of our own.
+pub(crate) const VARIABLE: &str = "KAFKA_BROKERS";
+
+const ARTEFACTS: Artefacts =
+    Artefacts { name: "kafka-4.1.1", pom: include_str!("../kafka/pom.xml") };
+
+const HOST: &str = "127.0.0.1";
+
+/// What a new storage is formatted with; any will do, as nodes of two clusters never meet.
+const CLUSTER_ID: &str = "c3RhdGV0cmFpbC10ZXN0cw";
+
+/// A user who may log in with SCRAM-SHA-512.
+#[derive(Clone, Debug)]
+pub struct Scram {
+    /// The user's name.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+}
+
+/// How to start Kafka. The default is what [`Kafka::start`] uses.
+#[derive(Clone, Debug)]
+pub struct KafkaOptions {
+    /// The largest heap of Java, in MiB.
+    pub heap_mib: u32,
+    /// Also listens with SASL_PLAINTEXT, for this user.
+    pub scram: Option<Scram>,
+    /// Also listens with TLS.
+    pub tls: bool,
+}
+
+impl Default for KafkaOptions {
+    fn default() -> Self {
+        Self { heap_mib: 256, scram: None, tls: false }
+    }
+}
+
+/// A Kafka to test with.
+///
+/// Dropped, it is killed and its data removed.
+#[derive(Debug)]
+pub struct Kafka {
+    // Before `own`: a server ends before its folder is removed.
+    server: Option<Server>,
+    brokers: String,
+    own: Option<Own>,
+}
+
+/// What only a Kafka of our own has.
+#[derive(Debug)]
+struct Own {
+    data: TempDir,
+    ports: Ports,
+    has_scram: bool,
+    keystore: Option<Keystore>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    plain: u16,
+    controller: u16,
+    scram: u16,
+    tls: u16,
+}
+
+impl Kafka {
+    /// Starts one with the default options.
+    ///
+    /// # Errors
+    /// When Java or Maven are missing, or it does not become ready.
+    pub fn start() -> Result<Self, Error> {
+        Self::start_with(&KafkaOptions::default())
+    }
+
+    /// Starts one.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(options: &KafkaOptions) -> Result<Self, Error> {
+        let jars = ARTEFACTS.folder()?;
+        let mut last = None;
+        for _ in 0..TRIES {
+            match Self::try_start(options, &jars) {
+                Err(Error::Ended { reason, .. }) if says_port_taken(&reason) => last = Some(reason),
+                result => return result,
+            }
+        }
+        let reason = last.unwrap_or_default();
+        Err(Error::Tool { what: format!("finding free ports for Kafka {TRIES} times"), output: reason })
+    }
+
+    /// The one named by `KAFKA_BROKERS`, or else one that this process starts once.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn shared() -> Result<&'static Self, Error> {
+        static SHARED: OnceLock<Kafka> = OnceLock::new();
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = STARTING.lock();
+        if let Some(shared) = SHARED.get() {
+            return Ok(shared);
+        }
+        let shared = match std::env::var(VARIABLE) {
+            Ok(brokers) => Self { server: None, brokers, own: None },
+            Err(_) => Self::start()?,
+        };
+        Ok(SHARED.get_or_init(|| shared))
+    }
+
+    /// Where clients find it, for `bootstrap.servers`.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// Where clients log in with SCRAM, if it was started so.
+    #[must_use]
+    pub fn scram_brokers(&self) -> Option<String> {
+        let own = self.own.as_ref()?;
+        own.has_scram.then(|| address(own.ports.scram))
+    }
+
+    /// Where clients speak TLS, if it was started so.
+    #[must_use]
+    pub fn tls_brokers(&self) -> Option<String> {
+        let own = self.own.as_ref()?;
+        own.keystore.is_some().then(|| address(own.ports.tls))
+    }
+
+    /// The certificate, a PEM file, that clients which speak TLS must trust.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&Path> {
+        Some(self.own.as_ref()?.keystore.as_ref()?.ca_pem())
+    }
+
+    /// Its process, to stop, kill, pause and measure.
+    ///
+    /// # Errors
+    /// When it was named by `KAFKA_BROKERS`.
+    pub fn server(&self) -> Result<&Server, Error> {
+        self.server.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })
+    }
+
+    /// Lets it outlive this process; returns its data's folder and its process id.
+    pub(crate) fn detach(mut self) -> Result<(PathBuf, u32), Error> {
+        let id = self.server()?.detach()?;
+        let own = self.own.take().ok_or(Error::NotOurs { variable: VARIABLE })?;
+        Ok((own.data.keep(), id))
+    }
+
+    fn try_start(options: &KafkaOptions, jars: &Path) -> Result<Self, Error> {
+        let data = folders::data("kafka")?;
+        let ports = Ports {
+            plain: free_port(&[HOST]),
+            controller: free_port(&[HOST]),
+            scram: free_port(&[HOST]),
+            tls: free_port(&[HOST]),
+        };
+        let keystore = options.tls.then(|| Keystore::create(data.path(), &[HOST])).transpose()?;
+        let settings = data.path().join("server.properties");
+        let text = properties(options, data.path(), ports, keystore.as_ref());
+        fs::write(&settings, text).map_err(Error::file("write", &settings))?;
+        let logging = data.path().join("log4j2.xml");
+        fs::write(&logging, include_str!("../kafka/log4j2.xml"))
+            .map_err(Error::file("write", &logging))?;
+        let java = java::java()?;
+        let jvm = jvm(options, jars, &logging);
+        let mut format = Command::new(java);
+        format.args(&jvm).args(["kafka.tools.StorageTool", "format", "--standalone"]);
+        format.args(["-t", CLUSTER_ID]).arg("-c").arg(&settings);
+        if let Some(Scram { user, password }) = &options.scram {
+            format.arg("--add-scram");
+            format.arg(format!("SCRAM-SHA-512=[name={user},password={password}]"));
+        }
+        java::run("formatting Kafka's storage", &mut format)?;
+
+        let run = ["kafka.Kafka".to_owned(), settings.display().to_string()];
+        let server = Server::start(Launch {
+            name: "kafka".to_owned(),
+            java,
+            arguments: jvm.into_iter().chain(run).collect(),
+            data: data.path().to_path_buf(),
+            logs: folders::logs("kafka")?,
+            ready: vec!["Kafka Server started"],
+        })?;
+        let brokers = address(ports.plain);
+        eprintln!("Kafka at {brokers}, its log: {}", server.log().display());
+        server.wait_until_ready()?;
+        let own = Own { data, ports, has_scram: options.scram.is_some(), keystore };
+        Ok(Self { server: Some(server), brokers, own: Some(own) })
+    }
+}
+
+fn address(port: u16) -> String {
+    format!("{HOST}:{port}")
+}
+
+/// Java's own arguments.
+fn jvm(options: &KafkaOptions, jars: &Path, logging: &Path) -> Vec<String> {
+    vec![
+        format!("-Xmx{}m", options.heap_mib),
+        format!("-Dlog4j2.configurationFile={}", logging.display()),
+        "-cp".to_owned(),
+        jars.join("*").display().to_string(),
+    ]
+}
+
+/// `server.properties`.
+fn properties(
+    options: &KafkaOptions,
+    data: &Path,
+    ports: Ports,
+    keystore: Option<&Keystore>,
+) -> String {
+    // Name, protocol, port; clients are told the same addresses that it listens on.
+    let mut listeners = vec![("PLAINTEXT", "PLAINTEXT", ports.plain)];
+    if options.scram.is_some() {
+        listeners.push(("SCRAM", "SASL_PLAINTEXT", ports.scram));
+    }
+    if options.tls {
+        listeners.push(("TLS", "SSL", ports.tls));
+    }
+    let controller = ("CONTROLLER", "PLAINTEXT", ports.controller);
+    let all = || listeners.iter().chain(iter::once(&controller));
+    let listener = |(name, _, port): &(&str, &str, u16)| format!("{name}://{}", address(*port));
+    let advertised: Vec<String> = listeners.iter().map(listener).collect();
+    let listening: Vec<String> = all().map(listener).collect();
+    let protocols: Vec<String> = all().map(|(name, it, _)| format!("{name}:{it}")).collect();
+
+    let mut lines = vec![
+        "process.roles=broker,controller".to_owned(),
+        "node.id=1".to_owned(),
+        format!("controller.quorum.bootstrap.servers={}", address(ports.controller)),
+        "controller.listener.names=CONTROLLER".to_owned(),
+        "inter.broker.listener.name=PLAINTEXT".to_owned(),
+        format!("listeners={}", listening.join(",")),
+        format!("advertised.listeners={}", advertised.join(",")),
+        format!("listener.security.protocol.map={}", protocols.join(",")),
+        format!("log.dirs={}", data.join("logs").display()),
+        "offsets.topic.replication.factor=1".to_owned(),
+        // Fifty partitions, the default, take longer to make than most tests take.
+        "offsets.topic.num.partitions=4".to_owned(),
+        "transaction.state.log.replication.factor=1".to_owned(),
+        "transaction.state.log.min.isr=1".to_owned(),
+        "group.initial.rebalance.delay.ms=0".to_owned(),
+    ];
+    if options.scram.is_some() {
+        let module = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+        lines.push("sasl.enabled.mechanisms=SCRAM-SHA-512".to_owned());
+        lines.push(format!("listener.name.scram.scram-sha-512.sasl.jaas.config={module}"));
+    }
+    if let Some(keystore) = keystore {
+        lines.push("ssl.keystore.type=PKCS12".to_owned());
+        lines.push(format!("ssl.keystore.location={}", keystore.path().display()));
+        lines.push(format!("ssl.keystore.password={}", Keystore::PASSWORD));
+    }
+    lines.join("\n")
+}
