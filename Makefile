@@ -1,8 +1,9 @@
 # What people and CI run. `make help` lists it.
 
 CARGO ?= cargo
+SERVERS = $(CARGO) run --quiet -p statetrail-servers --
 
-.PHONY: help demo test check wasm-target bench-extract bench-import bench-query fuzz
+.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-query fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -10,8 +11,15 @@ help: ## list these targets
 demo: ## a shop's day: import its logs, compare with its truth, show answers
 	$(CARGO) run --release --quiet -p statetrail-cli -- demo
 
+stack: ## Kafka and Cassandra for you to play with, until `make stack-down`; needs Java 17 and Maven
+	$(SERVERS) up
+
+stack-down: ## end what `make stack` started
+	$(SERVERS) down
+
+# Tests that break no server share those that run beside them.
 test: wasm-target ## every test
-	$(CARGO) test --workspace --exclude statetrail-tests
+	$(SERVERS) run $(CARGO) test --workspace --exclude statetrail-tests
 	$(CARGO) test --release -p statetrail-tests
 
 check: wasm-target ## formatting, lints and documentation, warnings as errors

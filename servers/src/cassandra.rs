@@ -1,8 +1,8 @@
 //! One Cassandra node, or a cluster of three.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
+use std::{fs, ptr};
 
 use tempfile::TempDir;
 
@@ -60,11 +60,14 @@ pub struct CassandraOptions {
     pub password: bool,
     /// Clients must speak TLS.
     pub tls: bool,
+    /// An acknowledged write survives a SIGKILL of its node (`commitlog_sync: batch`). Without, as
+    /// Cassandra comes, the last writes before it are gone on that node.
+    pub survives_kill: bool,
 }
 
 impl Default for CassandraOptions {
     fn default() -> Self {
-        Self { heap_mib: 512, password: false, tls: false }
+        Self { heap_mib: 512, password: false, tls: false, survives_kill: false }
     }
 }
 
@@ -177,7 +180,19 @@ impl Cassandra {
     /// # Errors
     /// When it does not stop, start or join in time.
     pub fn restart(&self, index: usize) -> Result<(), Error> {
-        self.node(index)?.restart()?;
+        let restarted = self.node(index)?;
+        let others = self.nodes.iter().filter(|node| !ptr::eq(*node, restarted));
+        let mut witnesses = Vec::new();
+        for node in others.filter(|node| node.is_running()) {
+            witnesses.push((node, node.read_log()?.len()));
+        }
+        restarted.restart()?;
+        // A node may not have noticed yet that this one was away, so what it says must be new.
+        for (node, before) in witnesses {
+            let host = host(index);
+            let is_news = |log: &str| log.get(before..).is_some_and(|news| sees(news, &host));
+            node.wait_until(&format!("seeing {host} again"), is_news)?;
+        }
         self.wait_until_joined()
     }
 
@@ -196,18 +211,27 @@ impl Cassandra {
         Ok(())
     }
 
-    /// Lets it outlive this process; returns its data's folder and its nodes' process ids.
-    pub(crate) fn detach(mut self) -> Result<(PathBuf, Vec<u32>), Error> {
-        let ids: Result<Vec<u32>, Error> = self.nodes.iter().map(Server::detach).collect();
-        let own = self.own.take().ok_or(Error::NotOurs { variable: VARIABLE })?;
-        Ok((own.data.keep(), ids?))
+    /// The folder of its data, if it is ours.
+    pub(crate) fn data(&self) -> Option<PathBuf> {
+        self.own.as_ref().map(|own| own.data.path().to_path_buf())
+    }
+
+    /// Lets it outlive this process.
+    pub(crate) fn leave_up(mut self) -> Result<(), Error> {
+        for node in &self.nodes {
+            node.detach()?;
+        }
+        // Which also forgets that the folder is temporary.
+        drop(self.own.take().map(|own| own.data.keep()));
+        Ok(())
     }
 
     fn try_start(nodes: usize, options: &CassandraOptions, jars: &Path) -> Result<Self, Error> {
         let data = folders::data("cassandra")?;
         let hosts: Vec<String> = (0..nodes).map(host).collect();
         let addresses: Vec<&str> = hosts.iter().map(String::as_str).collect();
-        let keystore = options.tls.then(|| Keystore::create(data.path(), &addresses)).transpose()?;
+        let keystore =
+            options.tls.then(|| Keystore::create(data.path(), &addresses)).transpose()?;
         let cluster = Cluster {
             options,
             storage_port: free_port(&addresses),
@@ -247,7 +271,8 @@ impl Cluster<'_> {
         let logging = folder.join("logback.xml");
         fs::write(&logging, include_str!("../cassandra/logback.xml"))
             .map_err(Error::file("write", &logging))?;
-        let mut ready = vec!["Starting listening for CQL"];
+        // "Starting listening for CQL clients" comes too early: the port is bound after it.
+        let mut ready = vec!["CassandraDaemon: Startup complete"];
         // Each node makes sure of the first user, but only the first to do so says so.
         if self.options.password && index == 0 {
             ready.push("superuser role 'cassandra'");
@@ -303,6 +328,10 @@ impl Cluster<'_> {
             true => ("PasswordAuthenticator", "CassandraAuthorizer"),
             false => ("AllowAllAuthenticator", "AllowAllAuthorizer"),
         };
+        let commitlog_sync = match self.options.survives_kill {
+            true => "batch",
+            false => "periodic\ncommitlog_sync_period: 10000ms",
+        };
         let Self { storage_port, native_port, .. } = self;
         let seeds = self.hosts.iter().map(|host| format!("{host}:{storage_port}"));
         let seeds = seeds.collect::<Vec<_>>().join(",");
@@ -330,8 +359,7 @@ commitlog_directory: '{folder}/commitlog'
 hints_directory: '{folder}/hints'
 saved_caches_directory: '{folder}/saved_caches'
 cdc_raw_directory: '{folder}/cdc'
-commitlog_sync: periodic
-commitlog_sync_period: 10000ms
+commitlog_sync: {commitlog_sync}
 auto_snapshot: false
 storage_compatibility_mode: NONE
 sstable: {{selected_format: bti}}
@@ -370,16 +398,12 @@ fn initial_token(index: usize, nodes: usize) -> i128 {
 
 /// Whether the last that a node's log says of another one is that it is up.
 fn sees(log: &str, host: &str) -> bool {
-    let up = format!("/{host}:");
-    let about_it = log.lines().rev().filter(|line| line.contains(&up));
+    let address = format!("/{host}:");
+    let about_it = log.lines().filter(|line| line.contains(&address));
     about_it
-        .filter_map(|line| match line {
-            line if line.ends_with("is now UP") => Some(true),
-            line if line.ends_with("is now DOWN") => Some(false),
-            _ => None,
-        })
-        .next()
-        .unwrap_or(false)
+        .rev()
+        .find(|line| line.ends_with("is now UP") || line.ends_with("is now DOWN"))
+        .is_some_and(|line| line.ends_with("UP"))
 }
 
 fn find_jar(jars: &Path, prefix: &str) -> Result<PathBuf, Error> {

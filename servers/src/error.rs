@@ -84,12 +84,6 @@ pub enum Error {
         /// How many there are.
         nodes: usize,
     },
-    /// A stack is up already, or half of one.
-    #[error("a stack is up already, as {} says: end it with `make stack-down`", path.display())]
-    StackIsUp {
-        /// The file that lists its processes.
-        path: PathBuf,
-    },
 }
 
 impl Error {

@@ -37,7 +37,8 @@ impl Artefacts {
     }
 
     fn bring(&self, all: &Path, folder: &Path) -> Result<(), Error> {
-        let unfinished = tempfile::tempdir_in(all).map_err(Error::file("create a folder in", all))?;
+        let unfinished =
+            tempfile::tempdir_in(all).map_err(Error::file("create a folder in", all))?;
         let pom = unfinished.path().join("pom.xml");
         fs::write(&pom, self.pom).map_err(Error::file("write", &pom))?;
         let mut maven = Command::new("mvn");

@@ -101,7 +101,10 @@ impl Kafka {
             }
         }
         let reason = last.unwrap_or_default();
-        Err(Error::Tool { what: format!("finding free ports for Kafka {TRIES} times"), output: reason })
+        Err(Error::Tool {
+            what: format!("finding free ports for Kafka {TRIES} times"),
+            output: reason,
+        })
     }
 
     /// The one named by `KAFKA_BROKERS`, or else one that this process starts once.
@@ -156,11 +159,17 @@ impl Kafka {
         self.server.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })
     }
 
-    /// Lets it outlive this process; returns its data's folder and its process id.
-    pub(crate) fn detach(mut self) -> Result<(PathBuf, u32), Error> {
-        let id = self.server()?.detach()?;
-        let own = self.own.take().ok_or(Error::NotOurs { variable: VARIABLE })?;
-        Ok((own.data.keep(), id))
+    /// The folder of its data, if it is ours.
+    pub(crate) fn data(&self) -> Option<PathBuf> {
+        self.own.as_ref().map(|own| own.data.path().to_path_buf())
+    }
+
+    /// Lets it outlive this process.
+    pub(crate) fn leave_up(mut self) -> Result<(), Error> {
+        self.server()?.detach()?;
+        // Which also forgets that the folder is temporary.
+        drop(self.own.take().map(|own| own.data.keep()));
+        Ok(())
     }
 
     fn try_start(options: &KafkaOptions, jars: &Path) -> Result<Self, Error> {

@@ -44,4 +44,4 @@ pub use cassandra::{Cassandra, CassandraOptions};
 pub use error::Error;
 pub use kafka::{Kafka, KafkaOptions, Scram};
 pub use server::Server;
-pub use stack::Stack;
+pub use stack::{Stack, StackFile};

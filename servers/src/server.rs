@@ -213,7 +213,11 @@ impl Server {
             }
             if ended {
                 let reason = telling_line(&log).to_owned();
-                return Err(Error::Ended { server: self.name().to_owned(), reason, log: self.log() });
+                return Err(Error::Ended {
+                    server: self.name().to_owned(),
+                    reason,
+                    log: self.log(),
+                });
             }
             if begun.elapsed() > READY_WITHIN {
                 return Err(self.too_slow(what.to_owned(), READY_WITHIN));
@@ -229,11 +233,11 @@ impl Server {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Lets it outlive this process, and returns its process id.
-    pub(crate) fn detach(&self) -> Result<u32, Error> {
+    /// Lets it outlive this process.
+    pub(crate) fn detach(&self) -> Result<(), Error> {
         let mut process = self.life().process.take().ok_or_else(|| self.stopped("detach"))?;
         dismiss_watchdog(&mut process);
-        Ok(process.id())
+        Ok(())
     }
 
     fn begin(&self) -> Result<(), Error> {
@@ -320,10 +324,19 @@ fn has_ended(process: &Child) -> bool {
 }
 
 /// Numbers of `/proc/PID/stat`, from the field with this number on (counted from 1, as in proc(5)).
-pub(crate) fn stat_fields(stat: &str, first: usize) -> impl Iterator<Item = u64> {
+fn stat_fields(stat: &str, first: usize) -> impl Iterator<Item = u64> {
     // The second field is the program's name in brackets and may hold anything.
     let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     behind_name.split_whitespace().skip(first - 3).map(|field| field.parse().unwrap_or(0))
+}
+
+/// When a process started, in ticks since the system did: with the id it names a process for good.
+/// `None` if there is none with this id, or only what is left of one until its parent looks.
+pub(crate) fn start_ticks(process_id: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process_id}/stat")).ok()?;
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let has_ended = behind_name.trim_start().starts_with('Z');
+    if has_ended { None } else { stat_fields(&stat, 22).next() }
 }
 
 /// The line of a log that says best why a server ended.

@@ -25,8 +25,16 @@ impl Keystore {
         let names = format!("SAN=dns:localhost,{}", names.join(","));
 
         let key = ["-genkeypair", "-keyalg", "EC", "-validity", "30"];
-        keytool(&authority, &key, &["-alias", "ca", "-dname", "CN=test authority", "-ext", "bc:c"])?;
-        keytool(&authority, &key, &["-alias", "server", "-dname", "CN=server", "-ext", &names, "-signer", "ca"])?;
+        keytool(
+            &authority,
+            &key,
+            &["-alias", "ca", "-dname", "CN=test authority", "-ext", "bc:c"],
+        )?;
+        keytool(
+            &authority,
+            &key,
+            &["-alias", "server", "-dname", "CN=server", "-ext", &names, "-signer", "ca"],
+        )?;
         keytool(&authority, &["-exportcert", "-rfc", "-alias", "ca"], &["-file", &text(&ca_pem)])?;
         // A store of its own for the server's key: with both in one, Java may show the authority's.
         let from = text(&authority);

@@ -1,5 +1,7 @@
 //! Kafka starts, keeps what it was given through faults, and speaks SCRAM and TLS.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
