@@ -136,14 +136,16 @@ impl Cassandra {
         if let Some(shared) = SHARED.get() {
             return Ok(shared);
         }
-        let shared = match std::env::var(VARIABLE) {
-            Ok(named) => {
-                let contact_points = named.split(',').map(|it| it.trim().to_owned()).collect();
-                Self { nodes: Vec::new(), contact_points, own: None }
-            }
-            Err(_) => Self::start(1)?,
+        let shared = match folders::variable(VARIABLE) {
+            Some(nodes) => Self::named(&nodes),
+            None => Self::start(1)?,
         };
         Ok(SHARED.get_or_init(|| shared))
+    }
+
+    fn named(nodes: &str) -> Self {
+        let contact_points = nodes.split(',').map(|node| node.trim().to_owned()).collect();
+        Self { nodes: Vec::new(), contact_points, own: None }
     }
 
     /// Where clients find it: address and port of each node.
@@ -421,6 +423,14 @@ fn find_jar(jars: &Path, prefix: &str) -> Result<PathBuf, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_named_cluster_is_not_ours_to_kill() {
+        let cassandra = Cassandra::named("far:9042, away:9042");
+        assert_eq!(cassandra.contact_points(), ["far:9042", "away:9042"]);
+        let error = cassandra.node(0).unwrap_err().to_string();
+        assert!(error.starts_with("the servers named by CASSANDRA_NODES are not ours"), "{error}");
+    }
 
     #[test]
     fn tokens_are_evenly_spaced_and_fit_the_ring() {

@@ -1,4 +1,5 @@
-//! Where things are: jars and logs below `target`, data in the system's temporary folder.
+//! Where things are: jars and logs below `target`, data in the system's temporary folder, and
+//! servers of others where the environment says.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,11 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 use crate::Error;
+
+/// A variable of the environment; one that is empty is as good as none.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
 
 /// How long logs are kept.
 const LOGS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);

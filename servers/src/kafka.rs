@@ -118,11 +118,15 @@ impl Kafka {
         if let Some(shared) = SHARED.get() {
             return Ok(shared);
         }
-        let shared = match std::env::var(VARIABLE) {
-            Ok(brokers) => Self { server: None, brokers, own: None },
-            Err(_) => Self::start()?,
+        let shared = match folders::variable(VARIABLE) {
+            Some(brokers) => Self::named(brokers),
+            None => Self::start()?,
         };
         Ok(SHARED.get_or_init(|| shared))
+    }
+
+    fn named(brokers: String) -> Self {
+        Self { server: None, brokers, own: None }
     }
 
     /// Where clients find it, for `bootstrap.servers`.
@@ -279,4 +283,17 @@ fn properties(
         lines.push(format!("ssl.keystore.password={}", Keystore::PASSWORD));
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_kafka_is_not_ours_to_kill() {
+        let kafka = Kafka::named("far.away:9092".to_owned());
+        assert_eq!(kafka.brokers(), "far.away:9092");
+        let error = kafka.server().unwrap_err().to_string();
+        assert!(error.starts_with("the servers named by KAFKA_BROKERS are not ours"), "{error}");
+    }
 }
