@@ -14,5 +14,6 @@ pub mod name;
 pub mod output;
 pub mod rule_files;
 pub mod store_place;
+mod votes;
 
 pub use app::run_from_environment;

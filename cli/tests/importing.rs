@@ -4,7 +4,10 @@
 
 mod common;
 
-use common::{LOG, Place, gzip};
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use common::{Answer, LOG, Place, gzip};
 use serde_json::json;
 use statetrail_store::Counts;
 
@@ -87,7 +90,9 @@ fn container_logs_take_namespace_and_pod_from_their_name() {
          2026-11-22T10:00:00.000000002Z stderr F order o-2 placed amount=2 by bob\n\
          2026-11-22T10:00:00.000000003Z stdout F placed amount=1 by ann\n\
          not a CRI line\n\
-         2026-11-22T10:00:01Z stdout P order o-1 paid by\n",
+         2026-11-22T10:00:01Z stderr P order o-1 paid by\n\
+         2026-11-22T10:00:01Z stdout P order o-2 paid by\n\
+         2026-11-22T10:00:02Z stdout P one more\n",
     );
     let docker = "shop_web-1_0123456789abcdef0123456789abcdef/app/0.log";
     place.write(
@@ -100,14 +105,14 @@ fn container_logs_take_namespace_and_pod_from_their_name() {
     let report = place.run(args).expect_code(0).json();
     let logs = &report["logs"];
     assert_eq!(logs[0]["format"], json!("cri"));
-    assert_eq!(logs[0]["lines"], json!(5));
+    assert_eq!(logs[0]["lines"], json!(7));
     assert_eq!(logs[0]["matched"], json!(2));
-    assert_eq!(logs[0]["pieces"], json!(1));
+    assert_eq!(logs[0]["pieces"], json!(2));
     assert_eq!(
         logs[0]["failures"],
         json!([
             {"reason": "not_cri", "lines": 1, "first_line": 4},
-            {"reason": "last_piece_missing", "lines": 1, "first_line": 5},
+            {"reason": "last_piece_missing", "lines": 2, "first_line": 5},
         ])
     );
     assert_eq!(logs[1]["format"], json!("docker"));
@@ -225,4 +230,44 @@ fn progress_can_be_shown_as_lines() {
     assert_eq!(answer.err, "imported 7 lines, 8 events\n");
     assert!(answer.out.starts_with("7 lines of 1 log in "), "{}", answer.out);
     assert!(answer.out.contains("8 new, 0 already known"), "{}", answer.out);
+}
+
+/// The pipe brings a line, even a piece of one, at a time: what the log is shows only later.
+#[test]
+fn a_slow_pipe_is_judged_by_whole_lines() {
+    let cri: String = (0..40)
+        .map(|n| {
+            format!("2026-11-22T10:00:00.{n:03}Z stdout F order o-{n} placed amount=1 by ann\n")
+        })
+        .collect();
+    let plain: String = (0..40)
+        .map(|n| format!("INFO 2026-11-22 10:00:{n:02} order o-{n} placed amount=1 by ann\n"))
+        .collect();
+    for (text, format) in [(cri, "cri"), (format!("1700000000 and counting\n{plain}"), "plain")] {
+        let whole = Place::new();
+        whole.write("app.log", &text);
+        whole.run(import(&["app.log"])).expect_code(0);
+        let slow = Place::new();
+        let mut command = slow.command(import(&["-", "--progress", "lines", "-o", "json"]));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (first, rest) = text.split_at(text.find("by ann").unwrap());
+        stdin.write_all(first.as_bytes()).unwrap();
+        let (second, rest) = rest.split_at(rest.find('\n').unwrap() + 1);
+        stdin.write_all(second.as_bytes()).unwrap();
+        // The first order is in the store before the second one is written.
+        progress.next().unwrap().unwrap();
+        stdin.write_all(rest.as_bytes()).unwrap();
+        drop(stdin);
+        let report = Answer::of(child.wait_with_output().unwrap()).expect_code(0).json();
+        assert_eq!(report["logs"][0]["format"], json!(format));
+        assert_eq!(report["matched"], json!(40));
+        assert_eq!(
+            slow.run(["events", "-o", "json"]).ids(),
+            whole.run(["events", "-o", "json"]).ids(),
+            "{format}"
+        );
+    }
 }

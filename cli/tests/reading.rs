@@ -55,7 +55,7 @@ fn read(path: &Path) -> (Vec<String>, Option<ReadError>) {
                 String::from_utf8_lossy(line.bytes)
             )),
             Ok(Some(Step::Piece)) => {}
-            Ok(Some(Step::Failed(failure))) => seen.push(failure.to_string()),
+            Ok(Some(Step::Failed { failure, .. })) => seen.push(failure.to_string()),
         }
     }
 }

@@ -55,16 +55,19 @@ impl LineCounts {
         self.pieces += 1;
     }
 
-    /// Counts a line that failed.
-    pub fn fail(&mut self, failure: LineFailure) {
+    /// Counts a line that failed, with its number.
+    pub fn fail(&mut self, failure: LineFailure, line: u64) {
         if failure == LineFailure::Malformed(Malformed::LastPieceMissing) {
             // Nothing is left but pieces, which are counted; one of them stands for the line.
             self.pieces -= 1;
         } else {
             self.lines += 1;
         }
-        let first = FailedLines { lines: 0, first_line: self.lines };
-        self.failed.entry(failure).or_insert(first).lines += 1;
+        let failed =
+            self.failed.entry(failure).or_insert(FailedLines { lines: 0, first_line: line });
+        failed.lines += 1;
+        // A line that was split is known to fail only at its last piece, or at the end.
+        failed.first_line = failed.first_line.min(line);
     }
 
     /// Takes in the counts of another log.

@@ -13,7 +13,7 @@ use statetrail_store::KnownEvent;
 use super::counts::LineCounts;
 use super::plan::PlannedLog;
 use crate::clock::time_of_timestamp;
-use crate::input::{Format, LogReader, Place, ReadSettings, Step};
+use crate::input::{Format, LogReader, ReadSettings, Step};
 
 /// Events of a batch at the most, but for the last line's. The store reads and writes each
 /// entity of a batch once, so large batches are cheap: four times as many took a fifth less.
@@ -49,6 +49,8 @@ pub struct LogPart {
     pub counts: LineCounts,
     /// Bytes read of it, as it is stored.
     pub stored_bytes: u64,
+    /// Whether it was read to its end.
+    pub ended: bool,
     /// Why it could not be read to its end.
     pub error: Option<String>,
 }
@@ -87,8 +89,8 @@ impl Extraction {
             batch_start: Instant::now(),
             abandoned: false,
         };
-        // Standard input comes last: who waits for it would hold up the files.
-        let is_file = |log: &usize| self.logs[*log].place != Place::Stdin;
+        // Pipes come last: who waits for one would hold up the files.
+        let is_file = |log: &usize| !self.logs[*log].is_live();
         let (files, live): (Vec<usize>, Vec<usize>) = (0..self.logs.len()).partition(is_file);
         for group in files.chunks(OPEN_LOGS_MAX).chain(live.chunks(1)) {
             worker.read_together(group);
@@ -145,10 +147,7 @@ impl Worker<'_> {
         let planned = &self.extraction.logs[log];
         let mut part = LogPart { log, ..LogPart::default() };
         match LogReader::open(&planned.place, &self.extraction.settings) {
-            Ok(reader) => {
-                part.format = Some(reader.format());
-                Some(OpenLog { reader, part, reached: Time::MIN, advanced: true })
-            }
+            Ok(reader) => Some(OpenLog { reader, part, reached: Time::MIN, advanced: true }),
             Err(error) => {
                 part.error = Some(error.to_string());
                 self.batch.parts.push(part);
@@ -165,7 +164,7 @@ impl Worker<'_> {
             if self.stopped() {
                 return true;
             }
-            if planned.place == Place::Stdin && log.reader.may_wait() {
+            if planned.is_live() && log.reader.may_wait() {
                 self.send_before_waiting(log);
             }
             match log.reader.next_step() {
@@ -175,7 +174,10 @@ impl Worker<'_> {
                     }
                     self.take(planned, step, &mut log.part.counts);
                 }
-                Ok(None) => return true,
+                Ok(None) => {
+                    log.part.ended = true;
+                    return true;
+                }
                 Err(error) => {
                     log.part.error = Some(error.to_string());
                     return true;
@@ -201,7 +203,7 @@ impl Worker<'_> {
         let line = match step {
             Step::Line(line) => line,
             Step::Piece => return counts.piece(),
-            Step::Failed(failure) => return counts.fail(failure),
+            Step::Failed { failure, line } => return counts.fail(failure, line),
         };
         let Some(scope) = planned.scope else { return counts.unmatched() };
         let events = &mut self.events;
@@ -256,6 +258,7 @@ impl OpenLog {
     }
 
     fn finish(&mut self) -> LogPart {
+        self.part.format = Some(self.reader.format());
         self.part.stored_bytes = self.reader.stored_bytes_read();
         self.part.clone()
     }

@@ -16,8 +16,15 @@ pub struct PlannedLog {
     pub origin: Origin,
     /// The rules that apply to its lines; `None` if there are none.
     pub scope: Option<ScopeId>,
-    /// Its size in bytes as it is stored, if that is known.
+    /// Its size in bytes as it is stored; a pipe has none.
     pub stored_bytes: Option<u64>,
+}
+
+impl PlannedLog {
+    /// Whether its next line may take long to come: standard input, or another pipe.
+    pub fn is_live(&self) -> bool {
+        self.stored_bytes.is_none()
+    }
 }
 
 /// Plans to read what was typed. The namespace is the given one, else that of the kubelet's file

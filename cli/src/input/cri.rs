@@ -3,7 +3,7 @@
 use memchr::memchr;
 use statetrail_event::Time;
 
-use super::format::{Decoded, Malformed};
+use super::format::{Decoded, LinePlace, Malformed};
 use super::partial::{Partial, Piece};
 
 /// Unwraps CRI lines and joins those that the runtime split, per stream.
@@ -19,18 +19,18 @@ impl CriDecoder {
         CriDecoder { stdout: Partial::default(), stderr: Partial::default(), bytes_max }
     }
 
-    /// Unwraps one line that starts at `offset`.
-    pub fn decode<'a>(&'a mut self, line: &'a [u8], offset: u64) -> Decoded<'a> {
+    /// Unwraps one line that stands at `place`.
+    pub fn decode<'a>(&'a mut self, line: &'a [u8], place: LinePlace) -> Decoded<'a> {
         let Some(cri) = parse_cri(line) else {
             return Decoded::Malformed(Malformed::NotCri);
         };
-        let piece = Piece { time: cri.time, bytes: cri.text, offset, last: cri.last };
+        let piece = Piece { time: cri.time, bytes: cri.text, place, last: cri.last };
         let stream = if cri.stderr { &mut self.stderr } else { &mut self.stdout };
         stream.push(piece, self.bytes_max)
     }
 
-    /// At the end of the file: one entry for each line whose last piece never came.
-    pub fn finish(&mut self) -> Vec<Malformed> {
+    /// At the end of the file: where each line began whose last piece never came.
+    pub fn finish(&mut self) -> Vec<LinePlace> {
         [&mut self.stdout, &mut self.stderr].into_iter().filter_map(Partial::finish).collect()
     }
 }
@@ -68,23 +68,28 @@ pub(super) fn parse_cri(line: &[u8]) -> Option<Cri<'_>> {
 mod tests {
     use super::*;
 
+    /// A place whose offset is as good as its number.
+    fn place_of(number: usize) -> LinePlace {
+        LinePlace { offset: number as u64, line: number as u64 + 1 }
+    }
+
     /// Every line as `<stream's first letter><P|F> text`; gives what comes out.
     fn decode(lines: &[&str], bytes_max: usize) -> Vec<String> {
         let mut decoder = CriDecoder::new(bytes_max);
         let mut seen = Vec::new();
         for (number, line) in lines.iter().enumerate() {
-            match decoder.decode(line.as_bytes(), number as u64) {
+            match decoder.decode(line.as_bytes(), place_of(number)) {
                 Decoded::Line { time, bytes, offset } => seen.push(format!(
                     "{} {offset} {}",
                     time.map(|time| time.to_string()).unwrap_or_default(),
                     String::from_utf8_lossy(bytes)
                 )),
                 Decoded::Held => {}
-                Decoded::TooLong => seen.push("too long".to_owned()),
+                Decoded::TooLong { line } => seen.push(format!("too long from line {line}")),
                 Decoded::Malformed(_) => seen.push("malformed".to_owned()),
             }
         }
-        seen.extend(decoder.finish().iter().map(|_| "cut".to_owned()));
+        seen.extend(decoder.finish().iter().map(|place| format!("cut from line {}", place.line)));
         seen
     }
 
@@ -141,7 +146,12 @@ mod tests {
         ];
         assert_eq!(
             decode(&lines, 10),
-            ["too long", "2026-11-22T10:00:00Z 3 1234567890", "cut", "cut"]
+            [
+                "too long from line 1",
+                "2026-11-22T10:00:00Z 3 1234567890",
+                "cut from line 6",
+                "cut from line 7",
+            ]
         );
     }
 }

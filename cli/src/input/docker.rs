@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use statetrail_event::Time;
 
-use super::format::{Decoded, Malformed};
+use super::format::{Decoded, LinePlace, Malformed};
 use super::partial::{Partial, Piece};
 
 /// Docker splits lines that are longer than this, in bytes, and only those. A shorter piece that
@@ -32,8 +32,8 @@ impl DockerDecoder {
         }
     }
 
-    /// Unwraps one line that starts at `offset`.
-    pub fn decode<'a>(&'a mut self, line: &'a [u8], offset: u64) -> Decoded<'a> {
+    /// Unwraps one line that stands at `place`.
+    pub fn decode<'a>(&'a mut self, line: &'a [u8], place: LinePlace) -> Decoded<'a> {
         let Some(docker) = parse_docker(line) else {
             return Decoded::Malformed(Malformed::NotDocker);
         };
@@ -48,13 +48,13 @@ impl DockerDecoder {
             Some(text) => (text.strip_suffix('\r').unwrap_or(text), true),
             None => (text, text.len() < SPLIT_BYTES),
         };
-        let piece = Piece { time: docker.time, bytes: text.as_bytes(), offset, last };
+        let piece = Piece { time: docker.time, bytes: text.as_bytes(), place, last };
         let stream = if docker.stderr { &mut self.stderr } else { &mut self.stdout };
         stream.push(piece, self.bytes_max)
     }
 
-    /// At the end of the file: one entry for each line whose last piece never came.
-    pub fn finish(&mut self) -> Vec<Malformed> {
+    /// At the end of the file: where each line began whose last piece never came.
+    pub fn finish(&mut self) -> Vec<LinePlace> {
         [&mut self.stdout, &mut self.stderr].into_iter().filter_map(Partial::finish).collect()
     }
 }
@@ -89,22 +89,27 @@ pub(super) fn parse_docker(line: &[u8]) -> Option<Docker<'_>> {
 mod tests {
     use super::*;
 
+    /// A place whose offset is as good as its number.
+    fn place_of(number: usize) -> LinePlace {
+        LinePlace { offset: number as u64, line: number as u64 + 1 }
+    }
+
     fn decode(lines: &[&str]) -> Vec<String> {
         let mut decoder = DockerDecoder::new(3 * SPLIT_BYTES - 1);
         let mut seen = Vec::new();
         for (number, line) in lines.iter().enumerate() {
-            match decoder.decode(line.as_bytes(), number as u64) {
+            match decoder.decode(line.as_bytes(), place_of(number)) {
                 Decoded::Line { time, bytes, offset } => seen.push(format!(
                     "{} {offset} {}",
                     time.map(|time| time.to_string()).unwrap_or_default(),
                     String::from_utf8_lossy(bytes)
                 )),
                 Decoded::Held => {}
-                Decoded::TooLong => seen.push("too long".to_owned()),
+                Decoded::TooLong { line } => seen.push(format!("too long from line {line}")),
                 Decoded::Malformed(_) => seen.push("malformed".to_owned()),
             }
         }
-        seen.extend(decoder.finish().iter().map(|_| "cut".to_owned()));
+        seen.extend(decoder.finish().iter().map(|place| format!("cut from line {}", place.line)));
         seen
     }
 
@@ -153,8 +158,8 @@ mod tests {
             "2026-11-22T10:00:02Z 1 stderr".to_owned(),
             format!("2026-11-22T10:00:01Z 0 {piece}{quoted}end"),
             format!("2026-11-22T10:00:05Z 4 {piece}without a line feed"),
-            "too long".to_owned(),
-            "cut".to_owned(),
+            "too long from line 7".to_owned(),
+            "cut from line 11".to_owned(),
         ];
         assert!(seen == expected, "{:?}", seen.iter().map(|line| &line[..line.len().min(40)]));
     }

@@ -6,6 +6,8 @@ use statetrail_event::Time;
 
 use super::cri::{CriDecoder, parse_cri};
 use super::docker::{DockerDecoder, parse_docker};
+use super::lines::Sample;
+use crate::votes::Votes;
 
 /// Lines that are looked at to find the format.
 const SAMPLE_LINES: usize = 32;
@@ -19,6 +21,15 @@ pub enum Format {
     Cri,
     /// As Docker's json-file driver writes it: `{"log":"<line>\n","stream":"stdout","time":"..."}`.
     Docker,
+}
+
+/// Where a line of a file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinePlace {
+    /// Where it starts, in bytes from the start of the text.
+    pub offset: u64,
+    /// Its number, from 1.
+    pub line: u64,
 }
 
 /// What one line of a file is.
@@ -36,7 +47,10 @@ pub enum Decoded<'a> {
     /// A piece of a line, kept until the last piece comes.
     Held,
     /// The last piece of a line that is over the limit once it is put together.
-    TooLong,
+    TooLong {
+        /// The number of the line with its first piece.
+        line: u64,
+    },
     /// Not what the format promises.
     Malformed(Malformed),
 }
@@ -74,63 +88,75 @@ impl Format {
         }
     }
 
-    /// The format that most of the first lines have; plain if no other one fits.
-    pub fn of_sample(sample: &[u8]) -> Format {
-        let mut lines = sample.split(|byte| *byte == b'\n').take(SAMPLE_LINES).peekable();
-        let (mut cri, mut docker, mut all) = (0, 0, 0);
-        while let Some(line) = lines.next() {
-            let cut_off = lines.peek().is_none() && all > 0;
-            if line.is_empty() || cut_off {
-                continue;
-            }
-            all += 1;
-            cri += usize::from(parse_cri(line).is_some());
-            docker += usize::from(parse_docker(line).is_some());
-        }
-        match all {
-            _ if cri * 2 > all => Format::Cri,
-            _ if docker * 2 > all => Format::Docker,
+    /// The format that a line has, taken by itself; an empty one can be of any.
+    fn of_line(line: &[u8]) -> Option<Format> {
+        let format = match line {
+            [] | [b'\r'] => return None,
+            _ if parse_cri(line).is_some() => Format::Cri,
+            _ if parse_docker(line).is_some() => Format::Docker,
             _ => Format::Plain,
-        }
+        };
+        Some(format)
     }
 }
 
 /// Unwraps the lines of one file.
-pub enum Decoder {
-    /// Nothing to unwrap.
-    Plain,
-    /// CRI lines.
-    Cri(CriDecoder),
-    /// Docker lines.
-    Docker(DockerDecoder),
+pub struct Decoder {
+    format: Format,
+    /// While too few lines were seen to know the format.
+    votes: Option<Votes<Format>>,
+    cri: CriDecoder,
+    docker: DockerDecoder,
 }
 
 impl Decoder {
     /// A decoder for a file of that format, whose joined lines have at most `bytes_max` bytes.
     pub fn new(format: Format, bytes_max: usize) -> Decoder {
-        match format {
-            Format::Plain => Decoder::Plain,
-            Format::Cri => Decoder::Cri(CriDecoder::new(bytes_max)),
-            Format::Docker => Decoder::Docker(DockerDecoder::new(bytes_max)),
+        let (cri, docker) = (CriDecoder::new(bytes_max), DockerDecoder::new(bytes_max));
+        Decoder { format, votes: None, cri, docker }
+    }
+
+    /// A decoder for a file of the format that most of its first lines have. Until enough of
+    /// them are seen, a container's line is taken for one wherever it comes.
+    pub fn finding_out(sample: &Sample<'_>, bytes_max: usize) -> Decoder {
+        let votes = Votes::ahead(sample.lines().map(Format::of_line), SAMPLE_LINES);
+        let mut decoder = Decoder::new(votes.leader().unwrap_or(Format::Plain), bytes_max);
+        let settled = sample.complete || votes.is_settled();
+        decoder.votes = Some(votes).filter(|_| !settled);
+        decoder
+    }
+
+    /// The format of the file, as far as it is known.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The format in which to read a line.
+    fn format_for(&mut self, line: &[u8]) -> Format {
+        let Some(votes) = &mut self.votes else { return self.format };
+        let own = Format::of_line(line);
+        votes.add(own);
+        self.format = votes.leader().unwrap_or(Format::Plain);
+        if votes.is_settled() {
+            self.votes = None;
+        }
+        own.filter(|own| *own != Format::Plain).unwrap_or(self.format)
+    }
+
+    /// Unwraps one line that stands at `place`.
+    pub fn decode<'a>(&'a mut self, bytes: &'a [u8], place: LinePlace) -> Decoded<'a> {
+        match self.format_for(bytes) {
+            Format::Plain => Decoded::Line { time: None, bytes, offset: place.offset },
+            Format::Cri => self.cri.decode(bytes, place),
+            Format::Docker => self.docker.decode(bytes, place),
         }
     }
 
-    /// Unwraps one line that starts at `offset`.
-    pub fn decode<'a>(&'a mut self, bytes: &'a [u8], offset: u64) -> Decoded<'a> {
-        match self {
-            Decoder::Plain => Decoded::Line { time: None, bytes, offset },
-            Decoder::Cri(cri) => cri.decode(bytes, offset),
-            Decoder::Docker(docker) => docker.decode(bytes, offset),
-        }
-    }
-
-    /// At the end of the file: one entry for each line whose last piece never came.
-    pub fn finish(&mut self) -> Vec<Malformed> {
-        match self {
-            Decoder::Plain => Vec::new(),
-            Decoder::Cri(cri) => cri.finish(),
-            Decoder::Docker(docker) => docker.finish(),
-        }
+    /// At the end of the file: where each line began whose last piece never came.
+    pub fn finish(&mut self) -> Vec<LinePlace> {
+        let mut unfinished = self.cri.finish();
+        unfinished.extend(self.docker.finish());
+        unfinished
     }
 }
 
@@ -138,24 +164,62 @@ impl Decoder {
 mod tests {
     use super::*;
 
+    const CRI: &str = "2026-11-22T10:00:00.5Z stdout F hello";
+    const DOCKER: &str = r#"{"log":"hello\n","stream":"stdout","time":"2026-11-22T10:00:00.5Z"}"#;
+
     #[test]
     fn the_format_is_found_from_the_first_lines() {
-        let cri = "2026-11-22T10:00:00.5Z stdout F hello";
-        let docker = r#"{"log":"hello\n","stream":"stdout","time":"2026-11-22T10:00:00.5Z"}"#;
         let json = r#"{"log":"hello","level":"info"}"#;
-        for (sample, format) in [
-            (cri.to_owned(), Format::Cri),
-            (format!("{cri}\n"), Format::Cri),
-            (format!("the end of a line\n{cri}\n{cri}\n"), Format::Cri),
-            (format!("{cri}\n{cri}\n2026-11-"), Format::Cri),
-            (docker.to_owned(), Format::Docker),
-            (format!("{docker}\n{docker}\n{{\"log"), Format::Docker),
+        for (text, format) in [
+            (CRI.to_owned(), Format::Cri),
+            (format!("{CRI}\n"), Format::Cri),
+            (format!("the end of a line\n{CRI}\n{CRI}\n"), Format::Cri),
+            (format!("{CRI}\n\n\n2026-11-"), Format::Cri),
+            (DOCKER.to_owned(), Format::Docker),
+            (format!("{DOCKER}\n{DOCKER}\n{{\"log"), Format::Docker),
             (json.to_owned(), Format::Plain),
             ("2026-11-22T10:00:00.5Z stdout is full".to_owned(), Format::Plain),
             (String::new(), Format::Plain),
-            ("\n\n".to_owned(), Format::Plain),
+            ("\n\r\n".to_owned(), Format::Plain),
         ] {
-            assert_eq!(Format::of_sample(sample.as_bytes()), format, "{sample}");
+            let sample = Sample { text: text.as_bytes(), complete: true };
+            assert_eq!(Decoder::finding_out(&sample, 100).format(), format, "{text}");
         }
+    }
+
+    /// What each line of a pipe comes out as that brings them one by one.
+    fn formats(first: &str, lines: &[&str]) -> Vec<&'static str> {
+        let sample = Sample { text: first.as_bytes(), complete: false };
+        let mut decoder = Decoder::finding_out(&sample, 100);
+        let mut seen = Vec::new();
+        for line in sample.lines().chain(lines.iter().map(|line| line.as_bytes())) {
+            seen.push(match decoder.decode(line, LinePlace { offset: 0, line: 1 }) {
+                Decoded::Line { time: None, .. } => "plain",
+                Decoded::Line { bytes: b"hello", .. } => "unwrapped",
+                _ => "failed",
+            });
+        }
+        seen.push(decoder.format().name());
+        seen
+    }
+
+    #[test]
+    fn the_format_is_judged_again_while_few_lines_are_there() {
+        let banner = "Attaching to the log";
+        for (first, lines, expected) in [
+            (
+                banner,
+                &[CRI, CRI, CRI, banner][..],
+                &["plain", "unwrapped", "unwrapped", "unwrapped", "failed", "cri"][..],
+            ),
+            (banner, &[DOCKER, DOCKER], &["plain", "unwrapped", "unwrapped", "docker"]),
+            (CRI, &[banner, banner, banner], &["unwrapped", "failed", "plain", "plain", "plain"]),
+            ("banner\nx\n2026", &[CRI], &["plain", "plain", "plain", "unwrapped", "plain"]),
+        ] {
+            assert_eq!(formats(first, lines), expected, "{first}");
+        }
+        let many = vec![banner; SAMPLE_LINES];
+        let seen = formats(banner, &[&many[..], &[CRI]].concat());
+        assert!(seen.iter().all(|format| *format == "plain"), "it stays what it is: {seen:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// Longest line that is read, in bytes. Longer ones are reported as [`RawLine::TooLong`].
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -21,6 +21,25 @@ pub enum RawLine<'a> {
     },
     /// A line over the limit, which was skipped.
     TooLong,
+}
+
+/// The first lines of a text, not handed out yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample<'a> {
+    /// Whole lines, unless there is not even one.
+    pub text: &'a [u8],
+    /// Whether it is all there is, or as much as anybody needs.
+    pub complete: bool,
+}
+
+impl<'a> Sample<'a> {
+    /// The lines, without their line feeds.
+    pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let text = self.text.strip_suffix(b"\n").unwrap_or(self.text);
+        // A text without a byte has no line, not an empty one.
+        let lines = (!self.text.is_empty()).then(|| text.split(|byte| *byte == b'\n'));
+        lines.into_iter().flatten()
+    }
 }
 
 /// Reads a source block by block and hands out its lines.
@@ -66,16 +85,21 @@ impl<R: Read> LineReader<R> {
         }
     }
 
-    /// The first bytes that are not handed out yet: at least a line, unless the text ends or
-    /// the line fills a block.
-    pub fn sample(&mut self) -> &[u8] {
-        while !self.ended
-            && self.end - self.start < BLOCK_BYTES
-            && memchr(b'\n', &self.block[self.start..self.end]).is_none()
-        {
+    /// The first lines that are not handed out yet: a block of them, or of a `live` source, where
+    /// the next line may take long, what is there once a whole line is.
+    pub fn sample(&mut self, live: bool) -> Sample<'_> {
+        while !self.ended && self.end - self.start < BLOCK_BYTES {
+            if live && memchr(b'\n', &self.block[self.start..self.end]).is_some() {
+                break;
+            }
             self.fill();
         }
-        &self.block[self.start..self.end]
+        let text = &self.block[self.start..self.end];
+        let complete = self.ended || text.len() >= BLOCK_BYTES;
+        match memrchr(b'\n', text) {
+            Some(last) if !self.ended => Sample { text: &text[..=last], complete },
+            _ => Sample { text, complete },
+        }
     }
 
     /// Bytes of the text that were handed out or skipped so far.
@@ -285,8 +309,26 @@ mod tests {
     #[test]
     fn a_sample_is_not_consumed() {
         let mut reader = LineReader::new(b"one\ntwo\n".as_slice());
-        assert_eq!(reader.sample(), b"one\ntwo\n");
+        let sample = reader.sample(false);
+        assert_eq!(sample, Sample { text: b"one\ntwo\n", complete: true });
+        assert_eq!(sample.lines().collect::<Vec<_>>(), [b"one", b"two"]);
         let first = reader.next_line().unwrap().unwrap();
         assert_eq!(first, RawLine::Line { bytes: b"one", offset: 0 });
+    }
+    /// A first piece may end in the middle of a line, or of the first few bytes.
+    #[test]
+    fn a_sample_has_whole_lines() {
+        for (text, sizes, live, expected, complete) in [
+            (&b"one\ntwo\nthree"[..], &[2, 4, 100][..], true, &b"one\n"[..], false),
+            (b"one\ntwo\nthree", &[2, 9, 100], true, b"one\ntwo\n", false),
+            (b"one\ntwo\nthree", &[2, 9, 100], false, b"one\ntwo\nthree", true),
+            (b"a\n\n\nb\nc", &[6, 100], false, b"a\n\n\nb\nc", true),
+            (b"no end", &[2], true, b"no end", true),
+            (b"", &[2], true, b"", true),
+        ] {
+            let pieces = Pieces { text, sizes: sizes.iter().cycle(), fails: false };
+            let mut reader = LineReader::new(pieces);
+            assert_eq!(reader.sample(live), Sample { text: expected, complete });
+        }
     }
 }

@@ -10,7 +10,7 @@ mod read;
 
 pub use cri::CriDecoder;
 pub use docker::DockerDecoder;
-pub use format::{Decoded, Decoder, Format, Malformed};
-pub use lines::{LINE_BYTES_MAX, LineReader, RawLine};
+pub use format::{Decoded, Decoder, Format, LinePlace, Malformed};
+pub use lines::{LINE_BYTES_MAX, LineReader, RawLine, Sample};
 pub use open::{Compression, Input, OpenError, Place, check, open};
 pub use read::{LineFailure, LogLine, LogReader, ReadError, ReadSettings, Step};

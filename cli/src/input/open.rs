@@ -91,6 +91,8 @@ pub struct Input {
     pub place: Place,
     /// Its lines.
     pub lines: LineReader<Box<dyn Read + Send>>,
+    /// Whether its next line may take long to come: it is no regular file.
+    pub live: bool,
     /// How it is stored.
     pub compression: Compression,
     /// Bytes read so far, as they are stored.
@@ -105,6 +107,7 @@ pub struct Input {
 /// When it is missing, a directory, not readable or not a text.
 pub fn open(place: &Place) -> Result<Input, OpenError> {
     let (source, modified) = open_source(place)?;
+    let live = check(place)?.is_none();
     let stored_bytes_read = Arc::new(AtomicU64::new(0));
     let mut source = Counted { source, bytes: Arc::clone(&stored_bytes_read) };
     let refused = |error| OpenError::Refused(place.clone(), error);
@@ -127,14 +130,14 @@ pub fn open(place: &Place) -> Result<Input, OpenError> {
         }
     };
     let mut lines = LineReader::new(text);
-    if let Some(position) = memchr::memchr(0, lines.sample()) {
+    if let Some(position) = memchr::memchr(0, lines.sample(live).text) {
         return Err(OpenError::Binary(place.clone(), position));
     }
-    Ok(Input { place: place.clone(), lines, compression, stored_bytes_read, modified })
+    Ok(Input { place: place.clone(), lines, live, compression, stored_bytes_read, modified })
 }
 
 /// Checks without opening whether a file could be read: it exists and is no directory.
-/// Returns its size in bytes, as it is stored, if it has one.
+/// Returns its size in bytes, as it is stored, if it has one: a pipe has none.
 ///
 /// # Errors
 /// When it is missing, a directory, or the system refuses to tell.

@@ -2,14 +2,14 @@
 
 use statetrail_event::Time;
 
-use super::format::{Decoded, Malformed};
+use super::format::{Decoded, LinePlace};
 
 /// One piece of a line, as a runtime writes it.
 pub(super) struct Piece<'a> {
     pub(super) time: Time,
     pub(super) bytes: &'a [u8],
     /// Where the piece's own line stands in the file.
-    pub(super) offset: u64,
+    pub(super) place: LinePlace,
     /// Whether the line ends with this piece.
     pub(super) last: bool,
 }
@@ -20,7 +20,7 @@ pub(super) struct Piece<'a> {
 #[derive(Default)]
 pub(super) struct Partial {
     bytes: Vec<u8>,
-    first: Option<(Time, u64)>,
+    first: Option<(Time, LinePlace)>,
     too_long: bool,
     handed_out: bool,
 }
@@ -31,7 +31,7 @@ impl Partial {
         if std::mem::take(&mut self.handed_out) {
             self.bytes.clear();
         }
-        let Some((time, offset)) = self.first else {
+        let Some((time, place)) = self.first else {
             return self.push_first(piece);
         };
         self.append(piece.bytes, bytes_max);
@@ -41,9 +41,9 @@ impl Partial {
         self.first = None;
         self.handed_out = true;
         if std::mem::take(&mut self.too_long) {
-            return Decoded::TooLong;
+            return Decoded::TooLong { line: place.line };
         }
-        Decoded::Line { time: Some(time), bytes: &self.bytes, offset }
+        Decoded::Line { time: Some(time), bytes: &self.bytes, offset: place.offset }
     }
 
     fn push_first<'a>(&mut self, piece: Piece<'a>) -> Decoded<'a> {
@@ -51,10 +51,10 @@ impl Partial {
             return Decoded::Line {
                 time: Some(piece.time),
                 bytes: piece.bytes,
-                offset: piece.offset,
+                offset: piece.place.offset,
             };
         }
-        self.first = Some((piece.time, piece.offset));
+        self.first = Some((piece.time, piece.place));
         self.bytes.extend_from_slice(piece.bytes);
         Decoded::Held
     }
@@ -69,9 +69,9 @@ impl Partial {
         }
     }
 
-    /// At the end of the file: a line whose last piece never came.
-    pub(super) fn finish(&mut self) -> Option<Malformed> {
+    /// At the end of the file: where a line began whose last piece never came.
+    pub(super) fn finish(&mut self) -> Option<LinePlace> {
         self.bytes.clear();
-        self.first.take().map(|_| Malformed::LastPieceMissing)
+        self.first.take().map(|(_, place)| place)
     }
 }

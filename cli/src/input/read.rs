@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use statetrail_event::Time;
 
-use super::format::{Decoded, Decoder, Format, Malformed};
+use super::format::{Decoded, Decoder, Format, LinePlace, Malformed};
 use super::lines::{LINE_BYTES_MAX, LineReader, RawLine};
 use super::open::{Compression, Input, OpenError, Place, open};
 use crate::clock::time_of_timestamp;
@@ -48,7 +48,12 @@ pub enum Step<'a> {
     /// A piece of a line that a runtime split; the line comes with its last piece.
     Piece,
     /// A line that cannot be used.
-    Failed(LineFailure),
+    Failed {
+        /// Why.
+        failure: LineFailure,
+        /// Its number, from 1; of a line that a runtime split, that of its first piece.
+        line: u64,
+    },
 }
 
 /// Why a line cannot be used.
@@ -117,14 +122,15 @@ impl ReadError {
 /// Reads one log.
 pub struct LogReader {
     place: Place,
-    format: Format,
     compression: Compression,
     lines: LineReader<Box<dyn Read + Send>>,
     stored_bytes_read: Arc<AtomicU64>,
     decoder: Decoder,
     times: LogTimes,
+    /// Lines read so far.
+    lines_read: u64,
     /// Lines that were never finished, once the log has ended.
-    unfinished: Option<Vec<Malformed>>,
+    unfinished: Option<Vec<LinePlace>>,
 }
 
 impl LogReader {
@@ -133,30 +139,35 @@ impl LogReader {
     /// # Errors
     /// When it cannot be opened or is not a text.
     pub fn open(place: &Place, settings: &ReadSettings) -> Result<LogReader, OpenError> {
-        let Input { place, mut lines, compression, stored_bytes_read, modified } = open(place)?;
+        let Input { place, mut lines, live, compression, stored_bytes_read, modified } =
+            open(place)?;
         let written = modified
             .and_then(|modified| Timestamp::try_from(modified).ok())
             .map_or(settings.now, time_of_timestamp);
         let mut times = LogTimes::new(settings.time_format.clone(), settings.zone.clone(), written);
-        let format = settings.format.unwrap_or_else(|| Format::of_sample(lines.sample()));
-        if format == Format::Plain {
-            times.learn(lines.sample());
+        let sample = lines.sample(live);
+        let decoder = match settings.format {
+            Some(format) => Decoder::new(format, LINE_BYTES_MAX),
+            None => Decoder::finding_out(&sample, LINE_BYTES_MAX),
+        };
+        if decoder.format() == Format::Plain {
+            times.learn(&sample);
         }
         Ok(LogReader {
             place,
-            format,
             compression,
             lines,
             stored_bytes_read,
-            decoder: Decoder::new(format, LINE_BYTES_MAX),
+            decoder,
             times,
+            lines_read: 0,
             unfinished: None,
         })
     }
 
-    /// How the log's lines are wrapped.
+    /// How the log's lines are wrapped, as far as it is known.
     pub fn format(&self) -> Format {
-        self.format
+        self.decoder.format()
     }
 
     /// Bytes read so far, as they are stored.
@@ -175,7 +186,7 @@ impl LogReader {
     /// When the log cannot be read to its end; every whole line before was handed out then.
     pub fn next_step(&mut self) -> Result<Option<Step<'_>>, ReadError> {
         if let Some(unfinished) = &mut self.unfinished {
-            return Ok(unfinished.pop().map(malformed_step));
+            return Ok(unfinished.pop().map(last_piece_missing));
         }
         // Asked first, because a borrow of the line would last into the other arms.
         if let Err(error) = self.lines.buffer_line() {
@@ -186,11 +197,17 @@ impl LogReader {
                 let mut unfinished = self.decoder.finish();
                 let next = unfinished.pop();
                 self.unfinished = Some(unfinished);
-                Ok(next.map(malformed_step))
+                Ok(next.map(last_piece_missing))
             }
-            Some(RawLine::TooLong) => Ok(Some(Step::Failed(LineFailure::TooLong))),
+            Some(RawLine::TooLong) => {
+                self.lines_read += 1;
+                Ok(Some(Step::Failed { failure: LineFailure::TooLong, line: self.lines_read }))
+            }
             Some(RawLine::Line { bytes, offset }) => {
-                Ok(Some(step_of(self.decoder.decode(bytes, offset), &mut self.times)))
+                self.lines_read += 1;
+                let place = LinePlace { offset, line: self.lines_read };
+                let decoded = self.decoder.decode(bytes, place);
+                Ok(Some(step_of(decoded, place.line, &mut self.times)))
             }
         }
     }
@@ -218,21 +235,24 @@ impl LogReader {
     }
 }
 
-fn malformed_step(malformed: Malformed) -> Step<'static> {
-    Step::Failed(LineFailure::Malformed(malformed))
+fn last_piece_missing(first_piece: LinePlace) -> Step<'static> {
+    let failure = LineFailure::Malformed(Malformed::LastPieceMissing);
+    Step::Failed { failure, line: first_piece.line }
 }
 
-fn step_of<'a>(decoded: Decoded<'a>, times: &mut LogTimes) -> Step<'a> {
+fn step_of<'a>(decoded: Decoded<'a>, line: u64, times: &mut LogTimes) -> Step<'a> {
     match decoded {
         Decoded::Held => Step::Piece,
-        Decoded::TooLong => Step::Failed(LineFailure::TooLong),
-        Decoded::Malformed(malformed) => malformed_step(malformed),
+        Decoded::TooLong { line } => Step::Failed { failure: LineFailure::TooLong, line },
+        Decoded::Malformed(malformed) => {
+            Step::Failed { failure: LineFailure::Malformed(malformed), line }
+        }
         Decoded::Line { time: Some(time), bytes, offset } => {
             Step::Line(LogLine { bytes, time, position: 0, offset })
         }
         Decoded::Line { time: None, bytes, offset } => match times.next(bytes) {
-            Err(TimeFailure::Missing) => Step::Failed(LineFailure::NoTime),
-            Err(TimeFailure::NoSuchMoment) => Step::Failed(LineFailure::BadTime),
+            Err(TimeFailure::Missing) => Step::Failed { failure: LineFailure::NoTime, line },
+            Err(TimeFailure::NoSuchMoment) => Step::Failed { failure: LineFailure::BadTime, line },
             Ok((time, position)) => Step::Line(LogLine { bytes, time, position, offset }),
         },
     }

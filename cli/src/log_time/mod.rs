@@ -19,6 +19,9 @@ use place::Place;
 use positions::Positions;
 use stamp::Stamp;
 
+use crate::input::Sample;
+use crate::votes::Votes;
+
 pub use forms::TimeForm;
 pub use stamp::StampReader;
 
@@ -67,6 +70,8 @@ pub struct LogTimes {
     format: Option<TimeFormat>,
     /// Whether the format was asked for; then no other form is tried.
     given: bool,
+    /// While too few lines were seen to know the format.
+    votes: Option<Votes<TimeForm>>,
     /// Where the last line that had a time had it.
     place: Option<Place>,
     stamps: StampReader,
@@ -81,27 +86,35 @@ impl LogTimes {
     pub fn new(format: Option<TimeFormat>, zone: TimeZone, written: Time) -> LogTimes {
         let stamps = StampReader::new(zone, written);
         let given = format.is_some();
-        LogTimes { format, given, place: None, stamps, last: None, positions: Positions::default() }
+        let positions = Positions::default();
+        LogTimes { format, given, votes: None, place: None, stamps, last: None, positions }
     }
 
-    /// Finds the form that most of the first lines have, unless the format was given. Without
-    /// one, every line is looked at until one has a time.
-    pub fn learn(&mut self, sample: &[u8]) {
-        if self.format.is_some() {
+    /// Finds the form that most of the first lines have, unless the format was given. Of a
+    /// sample that is too small for that, the lines that come next are judged with it. Without
+    /// any form, every line is looked at until one has a time.
+    pub fn learn(&mut self, sample: &Sample<'_>) {
+        if self.given {
             return;
         }
-        let mut counts: Vec<(TimeForm, usize)> = Vec::new();
-        for line in sample.split(|byte| *byte == b'\n').take(SAMPLE_LINES) {
-            let Some(form) = self.form_of(line) else { continue };
-            match counts.iter_mut().find(|(known, _)| *known == form) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((form, 1)),
-            }
+        let votes = Votes::ahead(sample.lines().map(|line| self.form_of(line)), SAMPLE_LINES);
+        self.format = votes.leader().map(TimeFormat::Form);
+        let settled = sample.complete || votes.is_settled();
+        self.votes = Some(votes).filter(|_| !settled);
+    }
+
+    /// Lets a line vote while there were too few.
+    fn vote(&mut self, line: &[u8]) {
+        if self.votes.is_none() {
+            return;
         }
-        // The first of the most frequent ones; max_by_key would give the last.
-        let most = counts.iter().map(|(_, count)| *count).max();
-        let form = counts.iter().find(|(_, count)| Some(*count) == most);
-        self.format = form.map(|(form, _)| TimeFormat::Form(*form));
+        let own = self.form_of(line);
+        let Some(votes) = &mut self.votes else { return };
+        votes.add(own);
+        self.format = votes.leader_for(own).map(TimeFormat::Form);
+        if votes.is_settled() {
+            self.votes = None;
+        }
     }
 
     /// The time of a line and its position among the lines of that time, also if others came in
@@ -124,6 +137,7 @@ impl LogTimes {
 
     /// The time that the line itself has.
     fn time_of(&mut self, line: &[u8]) -> Result<Time, TimeFailure> {
+        self.vote(line);
         let form = match &self.format {
             Some(TimeFormat::Pattern(pattern)) => {
                 return self.stamps.read_pattern(pattern, line).ok_or(TimeFailure::Missing);
@@ -191,7 +205,11 @@ mod tests {
         let written = Time::parse_rfc3339("2026-11-23T12:00:00Z").unwrap();
         let format = format.map(|format| format.parse().unwrap());
         let mut times = LogTimes::new(format, zone, written);
-        times.learn(lines.join("\n").as_bytes());
+        times.learn(&Sample { text: lines.join("\n").as_bytes(), complete: true });
+        read(&mut times, lines)
+    }
+
+    fn read(times: &mut LogTimes, lines: &[&str]) -> Vec<String> {
         let seen = lines.iter().map(|line| match times.next(line.as_bytes()) {
             Ok((time, position)) => format!("{time} {position}"),
             Err(TimeFailure::Missing) => "none".to_owned(),
@@ -310,6 +328,32 @@ mod tests {
                 "2026-11-22T14:03:07Z 1",
                 "2026-11-22T14:03:08Z 0",
                 "2026-11-22T14:03:08Z 1",
+                "2026-11-22T14:03:10Z 0",
+            ]
+        );
+    }
+
+    /// A pipe brings the first line alone, and what looks like a time in it is none.
+    #[test]
+    fn the_form_is_judged_again_while_few_lines_are_there() {
+        let lines = [
+            "1795356187 widgets are in stock",
+            "INFO 2026-11-22 14:03:07 one",
+            "INFO 2026-11-22 14:03:08 two",
+            "INFO 2026-11-22 14:03:09 three",
+            "1795356199 continued",
+            "INFO 2026-11-22 14:03:10 four",
+        ];
+        let mut times = LogTimes::new(None, TimeZone::UTC, Time::from_nanos(0));
+        times.learn(&Sample { text: b"1795356187 widgets are in stock\n", complete: false });
+        assert_eq!(
+            read(&mut times, &lines),
+            [
+                "2026-11-22T14:03:07Z 0",
+                "2026-11-22T14:03:07Z 1",
+                "2026-11-22T14:03:08Z 0",
+                "2026-11-22T14:03:09Z 0",
+                "2026-11-22T14:03:09Z 1",
                 "2026-11-22T14:03:10Z 0",
             ]
         );

@@ -176,6 +176,13 @@ impl Answer {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 
+    /// The ids of the events that standard output holds as JSON.
+    #[track_caller]
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let events = self.json();
+        events.as_array().unwrap().iter().map(|event| event["id"].to_string()).collect()
+    }
+
     /// Standard output as JSON lines.
     #[track_caller]
     pub(crate) fn json_lines(&self) -> Vec<serde_json::Value> {
