@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use common::{Answer, LOG, Place, gzip};
 use serde_json::json;
@@ -270,4 +270,34 @@ fn a_slow_pipe_is_judged_by_whole_lines() {
             "{format}"
         );
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_import_tells_what_it_did_not_read() {
+    let place = Place::new();
+    place.write("app.log", LOG);
+    let made = Command::new("mkfifo").arg(place.path("later.pipe")).status().unwrap();
+    assert!(made.success());
+    let args = import(&["later.pipe", "app.log", "-", "--progress", "lines"]);
+    // Of two pipes the first one is waited for: it has a writer, who writes nothing.
+    let mut command = place.command(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut pipe = std::fs::File::options().write(true).open(place.path("later.pipe")).unwrap();
+    pipe.write_all(b"2026-11-22 11:00:00 order o-9 placed amount=1 by ann\n").unwrap();
+    let told = progress.by_ref().map(Result::unwrap);
+    told.take_while(|line| !line.contains("8 lines")).for_each(drop);
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupted.unwrap().success());
+    let answer = Answer::of(child.wait_with_output().unwrap()).expect_code(130);
+    for told in [
+        "import again to complete it",
+        "1 log read in part: later.pipe",
+        "1 log not begun: standard input",
+    ] {
+        assert!(answer.out.contains(told), "no {told:?} in {}", answer.out);
+    }
+    assert!(!answer.out.contains("app.log"), "it was read to its end: {}", answer.out);
 }

@@ -33,7 +33,7 @@ pub use interrupt::stop_on_interrupt;
 pub use plan::{PlannedLog, plan};
 pub use progress::{Progress, ProgressChoice};
 pub use report::{
-    EventCounts, FailureReport, LogReport, Report, RuleReport, grouped, rule_reports,
+    EventCounts, Extent, FailureReport, LogReport, Report, RuleReport, grouped, rule_reports,
 };
 
 /// Batches between the threads. One more is being filled and one stored, and they are large.

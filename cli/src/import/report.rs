@@ -13,6 +13,9 @@ use crate::failure::Failure;
 use crate::input::{Format, LineFailure};
 use crate::output::{Output, OutputFormat, printable};
 
+/// How many logs are named that are not imported to their end. The JSON form names all.
+const NAMES_SHOWN_MAX: usize = 5;
+
 /// What an import did.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -69,6 +72,20 @@ pub struct LogReport {
     pub has_rules: bool,
     /// Why it could not be read to its end, or at all.
     pub error: Option<String>,
+    /// How much of it is imported.
+    pub extent: Extent,
+}
+
+/// How much of a log is imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// Everything, to its end.
+    Whole,
+    /// Some of it; importing it again completes it.
+    Part,
+    /// Nothing: it was not begun, or could not be opened.
+    Nothing,
 }
 
 /// Lines that failed for one reason.
@@ -116,10 +133,10 @@ impl Report {
         elapsed: Duration,
         interrupted: bool,
     ) -> Report {
-        let mut in_order: Vec<&LogPart> = parts.iter().collect();
-        in_order.sort_by_key(|part| part.log);
+        let part_of = |log: usize| parts.iter().find(|part| part.log == log);
+        let numbered = planned.iter().enumerate();
         let logs: Vec<LogReport> =
-            in_order.iter().map(|part| LogReport::new(&planned[part.log], part)).collect();
+            numbered.map(|(number, log)| LogReport::new(log, part_of(number))).collect();
         let mut total = LineCounts::default();
         for part in parts {
             total.add(&part.counts);
@@ -141,11 +158,6 @@ impl Report {
             lines_per_second: (total.lines as f64 / seconds.max(1e-9)) as u64,
             interrupted,
         }
-    }
-
-    /// Whether every log was read to its end.
-    pub fn is_complete(&self) -> bool {
-        !self.interrupted && self.logs.iter().all(|log| log.error.is_none())
     }
 
     /// Writes the report in the form that was asked for.
@@ -170,6 +182,7 @@ impl Report {
             "unmatched",
             "failed",
             "error",
+            "extent",
         ])?;
         for log in &self.logs {
             output.csv_row([
@@ -181,6 +194,7 @@ impl Report {
                 &log.unmatched.to_string(),
                 &log.failed.to_string(),
                 log.error.as_deref().unwrap_or_default(),
+                log.extent.name(),
             ])?;
         }
         Ok(())
@@ -259,12 +273,55 @@ impl Report {
             let told = "import again to complete it; what is there already is not added twice";
             writeln!(output, "{} {told}", style.notable("interrupted:"))?;
         }
+        self.write_unread(output)
+    }
+
+    /// Which logs are not imported to their end although nothing is wrong with them.
+    fn write_unread(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        for (extent, what) in [(Extent::Part, "read in part"), (Extent::Nothing, "not begun")] {
+            let is_left = |log: &&LogReport| log.extent == extent && log.error.is_none();
+            let left: Vec<String> =
+                self.logs.iter().filter(is_left).map(|log| printable(&log.log).into()).collect();
+            if !left.is_empty() {
+                let logs = if left.len() == 1 { "log" } else { "logs" };
+                writeln!(
+                    output,
+                    "  {} {logs} {what}: {}",
+                    grouped(left.len() as u64),
+                    listed(&left)
+                )?;
+            }
+        }
         Ok(())
     }
 }
 
+/// The first few names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let shown = names.len().min(NAMES_SHOWN_MAX);
+    let more = match names.len() - shown {
+        0 => String::new(),
+        more => format!(" and {} more", grouped(more as u64)),
+    };
+    format!("{}{more}", names[..shown].join(", "))
+}
+
+impl Extent {
+    /// The word for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Extent::Whole => "whole",
+            Extent::Part => "part",
+            Extent::Nothing => "nothing",
+        }
+    }
+}
+
 impl LogReport {
-    fn new(planned: &PlannedLog, part: &LogPart) -> LogReport {
+    /// Nothing is known of a log that was not begun.
+    fn new(planned: &PlannedLog, part: Option<&LogPart>) -> LogReport {
+        let (none, begun) = (LogPart::default(), part.is_some_and(|part| part.format.is_some()));
+        let part = part.unwrap_or(&none);
         let counts = &part.counts;
         let failures = counts.failed.iter().map(|(failure, failed)| FailureReport {
             reason: failure.code(),
@@ -283,6 +340,11 @@ impl LogReport {
             failures: failures.collect(),
             has_rules: planned.scope.is_some(),
             error: part.error.clone(),
+            extent: match (begun, part.ended) {
+                (false, _) => Extent::Nothing,
+                (true, false) => Extent::Part,
+                (true, true) => Extent::Whole,
+            },
         }
     }
 }
