@@ -1,5 +1,6 @@
 //! Rule files from disk.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +14,15 @@ use crate::failure::{Exit, Failure};
 /// When a path does not exist or cannot be read, or a folder holds no rule file.
 pub fn read_rule_texts(paths: &[PathBuf]) -> Result<Vec<RuleText>, Failure> {
     let mut texts: Vec<RuleText> = Vec::new();
+    let mut files: HashSet<PathBuf> = HashSet::new();
     for path in paths {
         for file in rule_files_of(path)? {
-            let name = file.display().to_string();
-            if texts.iter().any(|known| known.name == name) {
+            // A file may be named and lie in a folder that is named, too.
+            let is_new = files.insert(fs::canonicalize(&file).unwrap_or_else(|_| file.clone()));
+            if !is_new {
                 continue;
             }
+            let name = file.display().to_string();
             let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
             texts.push(RuleText { name, text });
         }

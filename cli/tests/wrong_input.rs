@@ -308,3 +308,22 @@ fn a_closed_pipe_is_no_failure() {
         assert_eq!(answer.err, "", "{args:?}");
     }
 }
+
+#[test]
+fn two_rule_files_of_the_same_name_are_refused() {
+    let place = Place::new();
+    place.write("app.log", LOG);
+    place.write("a/rules.yaml", RULES);
+    for command in [
+        &["import", "--rules", "a", "--rules", ".", "app.log"][..],
+        &["rules", "check", "a", "rules.yaml"],
+    ] {
+        let told = place.run(command).expect_code(1);
+        let told = told.err + &told.out;
+        assert!(told.contains("rules.yaml:1:1") && told.contains("a/rules.yaml"), "{told}");
+        assert!(told.contains("another name"), "{told}");
+    }
+    // One file is no two files, however it is written.
+    let twice = ["import", "--rules", "./rules.yaml", "--rules", "a/../rules.yaml", "app.log"];
+    place.run(twice).expect_code(0);
+}

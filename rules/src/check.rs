@@ -7,15 +7,19 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::extract::{Extractor, Line};
 use crate::file::{ExpectedEvent, Rule, Sample};
 use crate::origin::Origin;
-use crate::set::{RuleSet, RuleText, ScopeId};
+use crate::set::{self, RuleSet, RuleText, ScopeId};
 
-/// Checks rule files one by one: their form, and every sample against all rules of its file.
+/// Checks rule files one by one: their form, and every sample against all rules of its file;
+/// and that each has a name of its own.
 pub fn check(texts: &[RuleText]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
-    for text in texts {
+    for (text, namesake) in set::in_order(texts) {
         let (mut rules, faults) = RuleSet::parse(std::slice::from_ref(text));
         let mut report = Report::new(&text.name, &text.text);
         report.diagnostics = faults;
+        if let Some(other) = namesake {
+            set::report_namesake(other, &mut report);
+        }
         check_samples(&mut rules, &mut report);
         report.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         diagnostics.append(&mut report.diagnostics);

@@ -2,16 +2,17 @@
 
 use xxhash_rust::xxh64::xxh64;
 
-use crate::diagnostic::{Diagnostic, Report};
+use crate::diagnostic::{Diagnostic, Place, Report};
 use crate::fields::Paths;
-use crate::file::{self, Match, Rule, RuleFile};
+use crate::file::{self, Match, Rule, RuleFile, base_name};
 use crate::prefilter::Prefilter;
 use crate::redact::Redactor;
 
 /// The text of a rule file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleText {
-    /// The file's name, as messages shall give it. Files count in the order of their names.
+    /// The file's name, as messages shall give it. Files count in the order of their names
+    /// without their folders, and no two of a set may have the same one.
     pub name: String,
     /// What the file holds.
     pub text: String,
@@ -49,19 +50,27 @@ impl RuleSet {
     }
 
     /// Puts these files in force. Of a file with errors the last good version stays, if there
-    /// was one under its name; files that are no longer named are dropped. Scopes given out
+    /// was one under its name; files that are no longer named are dropped. Of two files that
+    /// differ only in their folders, the second one is left out. Scopes given out
     /// before are void.
     pub fn reload(&mut self, texts: &[RuleText]) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
         let mut old = std::mem::take(&mut self.files);
-        let mut order: Vec<&RuleText> = texts.iter().collect();
-        order.sort_by(|a, b| a.name.cmp(&b.name));
-        for text in order {
-            let kept = old.iter().position(|file| *file.name == *text.name);
+        for (text, namesake) in in_order(texts) {
             let mut report = Report::new(&text.name, &text.text);
-            let new = file::read(&text.name, &text.text, &mut report);
+            let in_force = match namesake {
+                Some(other) => {
+                    report_namesake(other, &mut report);
+                    None
+                }
+                None => {
+                    let kept = old.iter().position(|file| *file.name == *text.name);
+                    let new = file::read(&text.name, &text.text, &mut report);
+                    new.or_else(|| kept.map(|index| old.swap_remove(index)))
+                }
+            };
             diagnostics.append(&mut report.diagnostics);
-            self.files.extend(new.or_else(|| kept.map(|index| old.swap_remove(index))));
+            self.files.extend(in_force);
         }
         self.prepare();
         diagnostics
@@ -177,6 +186,29 @@ impl RuleSet {
         }
         xxh64(&bytes, 0)
     }
+}
+
+/// The files in the order of their names, each with the one before it that has the same name
+/// in another folder. The folders do not count: rules may lie elsewhere on a node than here.
+pub(crate) fn in_order(texts: &[RuleText]) -> Vec<(&RuleText, Option<&RuleText>)> {
+    let mut order: Vec<&RuleText> = texts.iter().collect();
+    order.sort_by_key(|text| (base_name(&text.name), &text.name));
+    let before = |number: usize| number.checked_sub(1).map(|before| order[before]);
+    let named_alike =
+        |text: &RuleText, other: &&RuleText| base_name(&text.name) == base_name(&other.name);
+    let numbered = order.iter().enumerate();
+    numbered
+        .map(|(number, text)| (*text, before(number).filter(|other| named_alike(text, other))))
+        .collect()
+}
+
+pub(crate) fn report_namesake(other: &RuleText, report: &mut Report<'_>) {
+    let name = base_name(&other.name);
+    report
+        .error(Place { line: 1, column: 1, width: 1 }, format!("there is {} already", other.name))
+        .expected(format!(
+            "events name their rule as `{name}/RULE`: give one of the files another name"
+        ));
 }
 
 fn number_paths(rule: &mut Rule, paths: &mut Paths) {

@@ -16,7 +16,7 @@ use crate::redact::Redactor;
 use crate::regex::Regex;
 use crate::template::Template;
 
-pub(crate) use read::read;
+pub(crate) use read::{base_name, read};
 pub(crate) use sample::{ExpectedEvent, Sample};
 
 /// The rules of some namespaces.

@@ -247,6 +247,6 @@ fn rule_name<'n>(
 }
 
 /// The file's name without its folder.
-fn base_name(file: &str) -> &str {
+pub(crate) fn base_name(file: &str) -> &str {
     file.rsplit(['/', '\\']).next().unwrap_or(file)
 }

@@ -111,3 +111,29 @@ fn kept_files_find_their_fields_after_a_reload() {
     rules.reload(&[b]);
     assert_eq!(events(&mut rules, line), ["b"]);
 }
+
+/// Events name their rule by the file's name without its folder, so that it is the same name
+/// wherever the rules lie.
+#[test]
+fn of_files_with_the_same_name_only_the_first_is_in_force() {
+    let a = one_rule("b/rules.yaml", HEAD, "do", "a");
+    let b = one_rule("c/rules.yaml", HEAD, "go", "b");
+    let other = one_rule("d/another.yaml", HEAD, "do", "other");
+    let mut rules = rule_set(&[b.clone()]);
+    for _ in 0..2 {
+        let faults = rules.reload(&[b.clone(), a.clone(), other.clone()]);
+        let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+        assert_eq!((fault.severity, &*fault.file), (Severity::Error, "c/rules.yaml"));
+        assert!(fault.to_string().contains("b/rules.yaml"), "{fault}");
+        assert!(fault.to_string().contains("another name"), "{fault}");
+        assert_eq!(events(&mut rules, "do it"), ["other"], "folders do not count in the order");
+        assert_eq!(events(&mut rules, "go it"), [""; 0], "not even the version before");
+        let names: Vec<&str> = rules.rule_names().collect();
+        assert_eq!(names, ["another.yaml/it", "rules.yaml/it"]);
+    }
+    let found = |files: &[_]| {
+        let faults = statetrail_rules::check(files);
+        faults.iter().filter(|fault| fault.message.contains("already")).count()
+    };
+    assert_eq!((found(&[a.clone(), b]), found(&[a, other])), (1, 0), "the check tells it too");
+}
