@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::failure::EXIT_CODES;
@@ -82,8 +83,8 @@ Examples:
   statetrail import --rules rules/ /var/log/containers/*.log
   journalctl -o short-iso | statetrail import --rules sshd.yaml -
 
-Files may be compressed with gzip or zstd. Importing a file again adds only what is new, so a
-log that has grown is simply imported again. A plain line without a time belongs to the line
+Files may be compressed with gzip or zstd. Importing a file again adds only what is new, so a \
+log that has grown is simply imported again. A plain line without a time belongs to the line \
 before it and has its time.")]
 pub struct ImportArgs {
     /// The logs; - is standard input
@@ -117,6 +118,7 @@ Examples:
   statetrail show o-1042 --at \"2026-11-22 10:03\" --as-known-at \"2026-11-22 10:04\"")]
 pub struct ShowArgs {
     /// The entity: its name, or a part of it that fits no other
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub entity: String,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -153,6 +155,7 @@ Examples:
   statetrail log o-1042 --since -2h --reverse --limit 5")]
 pub struct LogArgs {
     /// The entity: its name, or a part of it that fits no other
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub entity: String,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -177,9 +180,10 @@ Examples:
   statetrail diff o-1042 o-1043 --at 10:03")]
 pub struct DiffArgs {
     /// The entity: its name, or a part of it that fits no other
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub entity: String,
     /// Another entity to compare it with
-    #[arg(conflicts_with_all = ["from", "to"])]
+    #[arg(conflicts_with_all = ["from", "to"], value_parser = NonEmptyStringValueParser::new())]
     pub other: Option<String>,
     /// The earlier moment [default: before its first event]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
@@ -203,6 +207,7 @@ Examples:
   statetrail blame o-1042 --at 10:03")]
 pub struct BlameArgs {
     /// The entity: its name, or a part of it that fits no other
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub entity: String,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -333,6 +338,20 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory;
         CommandLine::command().debug_assert();
+    }
+
+    /// A narrow terminal wraps each line by itself, so a paragraph with line breaks of its own
+    /// would become a ragged one.
+    #[test]
+    fn each_paragraph_of_the_help_is_one_line() {
+        use clap::CommandFactory;
+        for command in CommandLine::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines: Vec<&str> = help.lines().collect();
+            let is_text = |line: &str| !line.is_empty() && !line.starts_with(' ');
+            let broken = lines.windows(2).find(|two| two.iter().all(|line| is_text(line)));
+            assert_eq!(broken, None, "{}", command.get_name());
+        }
     }
 
     #[test]

@@ -41,7 +41,9 @@ async fn suggest(store: &dyn EventStore, typed: &str, failure: Failure) -> Failu
 
 /// The names of which the whole or a part differs least from what was typed.
 fn similar<'n>(typed: &str, names: &'n [EntityName]) -> Vec<&'n str> {
-    let limit = (typed.chars().count() / 3).max(1);
+    // A namespace and a type that are right say nothing about the id.
+    let id = typed.rsplit('/').next().unwrap_or(typed);
+    let limit = (id.chars().count() / 3).max(1);
     let mut ranked: Vec<(usize, &str)> = names
         .iter()
         .map(|name| {
@@ -67,7 +69,9 @@ mod tests {
                 .to_vec();
         for (typed, expected) in [
             ("o-1043x", &["shop/order/o-1043", "shop/order/o-1042"][..]),
-            ("shop/order/o-104", &["shop/order/o-1042", "shop/order/o-1043", "shop/order/o-77"]),
+            ("shop/order/o-104", &["shop/order/o-1042", "shop/order/o-1043"]),
+            ("shpo/order/o-1042", &["shop/order/o-1042", "shop/order/o-1043"]),
+            ("shop/order/nope", &[]),
             ("taepot", &["shop/item/teapot"]),
             ("item/tea-pot", &["shop/item/teapot"]),
             ("zebra", &[]),

@@ -96,7 +96,12 @@ fn path_of(typed: &str) -> Result<PathBuf, Failure> {
             Some((scheme, _)) => {
                 Err(wrong(format!("--store {typed}: unknown kind of store {scheme:?}")))
             }
-            None => Err(wrong(format!("--store {typed}: the kind of store is missing"))),
+            None if typed.is_empty() => Err(wrong("--store: its value is empty".to_owned())),
+            None => Err(Failure::new(
+                Exit::Usage,
+                format!("--store {typed}: the kind of store is missing"),
+            )
+            .hint(format!("write --store {SCHEME}{typed}"))),
         },
     }
 }

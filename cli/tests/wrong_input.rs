@@ -82,7 +82,7 @@ fn stores_that_cannot_be_used() {
     place.write("file", "");
     for (store, code, expected) in [
         ("postgres://x", 2, "unknown kind of store \"postgres\""),
-        ("store.db", 2, "the kind of store is missing"),
+        ("store.db", 2, "write --store sqlite:store.db"),
         ("sqlite:", 2, "the path is missing"),
         ("sqlite:none.db", 5, "there is no store"),
         ("sqlite:text.db", 5, "text.db"),
@@ -94,6 +94,14 @@ fn stores_that_cannot_be_used() {
     for store in ["sqlite:text.db", "sqlite:file/store.db"] {
         let args = ["import", "--rules", "rules.yaml", "app.log", "--store", store];
         place.run(args).expect_code(5).expect_error("error:");
+    }
+}
+
+#[test]
+fn an_entity_without_a_name() {
+    let place = Place::with_log();
+    for command in [&["show", ""][..], &["log", ""], &["blame", ""], &["diff", "o-1042", ""]] {
+        place.run(command).expect_code(2).expect_error("a value is required");
     }
 }
 
