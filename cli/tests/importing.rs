@@ -294,8 +294,9 @@ fn an_interrupted_import_tells_what_it_did_not_read() {
     let answer = Answer::of(child.wait_with_output().unwrap()).expect_code(130);
     for told in [
         "import again to complete it",
-        "1 log read in part: later.pipe",
-        "1 log not begun: standard input",
+        "4  rules.yaml/placed",
+        "1 log imported in part: later.pipe",
+        "1 log not imported: standard input",
     ] {
         assert!(answer.out.contains(told), "no {told:?} in {}", answer.out);
     }

@@ -165,13 +165,18 @@ fn a_full_disk_loses_nothing_that_was_stored() {
         .collect();
     place.write("app.log", lines);
     let store = ["--store", "sqlite:disk/store.db"];
-    let args = [&["import", "--rules", "rules.yaml", "app.log"], &store[..]].concat();
+    let args = ["import", "--rules", "rules.yaml", "app.log", "-o", "json"];
+    let args = [&args[..], &store[..]].concat();
     let first = place.run(args.clone());
     let again = place.run(args);
     let listed = place.run([&["ls", "-o", "jsonl"], &store[..]].concat());
     let unmounted = Command::new("umount").arg(&disk).status().unwrap();
     assert!(unmounted.success());
-    first.expect_code(5).expect_error("the disk is full").expect_error("import again");
+    let first =
+        first.expect_code(5).expect_error("the disk is full").expect_error("import again").json();
+    assert_eq!(first["logs"][0]["extent"], "part");
+    // What was read and could not be stored is not counted, neither as lines nor by rule.
+    assert_eq!(first["rules"][0]["lines"], first["matched"]);
     again.expect_code(5).expect_error("the disk is full");
     assert!(!listed.expect_code(0).json_lines().is_empty());
 }

@@ -36,6 +36,8 @@ pub struct Batch {
     /// How far the logs are read that were read since the last batch; a later entry replaces an
     /// earlier one of the same log.
     pub parts: Vec<LogPart>,
+    /// How often each rule was at work so far, in all batches.
+    pub rules: Vec<RuleCount>,
 }
 
 /// What was read of one log so far.
@@ -68,16 +70,11 @@ pub struct Extraction {
 }
 
 impl Extraction {
-    /// Reads all logs, or as far as nobody wants it to stop. Returns how often each rule was at
-    /// work.
+    /// Reads all logs, or as far as nobody wants it to stop.
     ///
     /// `spent` brings back the events of batches that are stored: this thread frees them, as it
     /// has time that the writing half has not.
-    pub fn run(
-        self,
-        batches: &SyncSender<Batch>,
-        spent: &Receiver<Vec<KnownEvent>>,
-    ) -> Vec<RuleCount> {
+    pub fn run(self, batches: &SyncSender<Batch>, spent: &Receiver<Vec<KnownEvent>>) {
         let mut worker = Worker {
             extraction: &self,
             batches,
@@ -96,7 +93,6 @@ impl Extraction {
             worker.read_together(group);
         }
         worker.send();
-        worker.extractor.counts().to_vec()
     }
 }
 
@@ -233,6 +229,7 @@ impl Worker<'_> {
         let mut batch = std::mem::take(&mut self.batch);
         batch.events = self.spent.try_iter().last().unwrap_or_default();
         batch.events.clear();
+        batch.rules = self.extractor.counts().to_vec();
         let known_at = time_of_timestamp(Timestamp::now());
         batch.events.extend(self.events.drain(..).map(|event| KnownEvent { event, known_at }));
         self.abandoned |= self.batches.send(batch).is_err();

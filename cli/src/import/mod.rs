@@ -104,10 +104,10 @@ impl Import {
         }
         drop(receiver);
         progress.finish();
-        let counts = rule_counts(reader)?;
+        end(reader)?;
         let interrupted = stop.load(Ordering::Relaxed) && store_failure.is_none();
+        let Written { parts, events, rules: counts } = written;
         let rules = rule_reports(rules.rule_names(), &counts);
-        let Written { parts, events } = written;
         let report = Report::new(&logs, &parts, events, rules, start.elapsed(), interrupted);
         Ok(Imported { report, store_failure })
     }
@@ -118,6 +118,7 @@ impl Import {
 struct Written {
     parts: Vec<LogPart>,
     events: EventCounts,
+    rules: Vec<RuleCount>,
 }
 
 impl Written {
@@ -136,6 +137,7 @@ impl Written {
             self.events.new += store(&batch.events)?;
             self.events.found += found;
         }
+        self.rules = std::mem::take(&mut batch.rules);
         for part in batch.parts.drain(..) {
             match self.parts.iter_mut().find(|known| known.log == part.log) {
                 Some(known) => *known = part,
@@ -168,14 +170,14 @@ fn next_batch(receiver: &Receiver<Batch>, stop: &AtomicBool) -> Option<Batch> {
     }
 }
 
-/// What the reader counted; nothing if it still waits for standard input.
-fn rule_counts(reader: thread::JoinHandle<Vec<RuleCount>>) -> Result<Vec<RuleCount>, Failure> {
+/// Lets the reader end, unless it still waits for a pipe.
+fn end(reader: thread::JoinHandle<()>) -> Result<(), Failure> {
     let deadline = Instant::now() + GRACE;
     while !reader.is_finished() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(1));
     }
     if !reader.is_finished() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     reader.join().map_err(|_| {
         Failure::new(Exit::Failed, "the reading thread died; this is a fault of statetrail")

@@ -84,7 +84,7 @@ pub enum Extent {
     Whole,
     /// Some of it; importing it again completes it.
     Part,
-    /// Nothing: it was not begun, or could not be opened.
+    /// Nothing: it was not begun, could not be opened, or its first events not be stored.
     Nothing,
 }
 
@@ -278,7 +278,9 @@ impl Report {
 
     /// Which logs are not imported to their end although nothing is wrong with them.
     fn write_unread(&self, output: &mut Output<'_>) -> Result<(), Failure> {
-        for (extent, what) in [(Extent::Part, "read in part"), (Extent::Nothing, "not begun")] {
+        for (extent, what) in
+            [(Extent::Part, "imported in part"), (Extent::Nothing, "not imported")]
+        {
             let is_left = |log: &&LogReport| log.extent == extent && log.error.is_none();
             let left: Vec<String> =
                 self.logs.iter().filter(is_left).map(|log| printable(&log.log).into()).collect();
