@@ -1,6 +1,7 @@
 //! Where the store is: what `--store` means, and the place in the user's data folder.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use statetrail_store::StoreError;
@@ -60,7 +61,23 @@ pub fn create_store_at(path: &Path) -> Result<SqliteStore, Failure> {
             Failure::new(Exit::Store, message).hint("choose another place with --store sqlite:PATH")
         })?;
     }
-    SqliteStore::open(path).map_err(store_failure)
+    SqliteStore::open(path).map_err(|error| match error {
+        StoreError::Open { place, reason } => {
+            store_failure(StoreError::Open { place, reason: cause(path).unwrap_or(reason) })
+        }
+        error => store_failure(error),
+    })
+}
+
+/// Why a file cannot be created, in the system's words: the database says only that.
+fn cause(path: &Path) -> Option<String> {
+    let created = std::fs::File::options().write(true).create_new(true).open(path);
+    match created {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+        Err(error) => Some(error.to_string()),
+        // It can be created after all, and nothing is in it.
+        Ok(_) => std::fs::remove_file(path).err().map(|error| error.to_string()),
+    }
 }
 
 /// Opens a store that exists for reading.

@@ -215,7 +215,7 @@ fn a_folder_that_cannot_be_written() {
     }
     let as_nobody = |args: &[&str]| as_nobody(args).expect("it ran before");
     for (store, expected) in
-        [("sqlite:closed/store.db", "store.db"), ("sqlite:closed/new.db", "new.db")]
+        [("sqlite:closed/store.db", "store.db"), ("sqlite:closed/new.db", "Permission denied")]
     {
         let args = ["import", "--rules", "rules.yaml", "app.log", "--store", store];
         as_nobody(&args).expect_code(5).expect_error(expected);
