@@ -111,9 +111,9 @@ pub const SEQ_INDEX_BITS: u32 = 8;
 
 /// The `seq` of the `index`-th event of a line.
 ///
-/// `position` orders lines that share their time: the line's byte offset, or its number among
-/// the lines of that moment, or 0 where times are fine enough to be unique (a container
-/// runtime writes nanoseconds).
+/// `position` orders lines that share their time: the line's number among the lines of that
+/// moment ([`Positions`](crate::Positions)), or 0 where the time comes from a container runtime,
+/// which writes nanoseconds.
 pub fn seq_of(position: u64, index: u8) -> u64 {
     ((position << SEQ_INDEX_BITS) | u64::from(index)) & MAX_SEQ
 }

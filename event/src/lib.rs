@@ -11,6 +11,7 @@
 pub mod cloudevents;
 mod entity;
 mod event;
+mod positions;
 mod state;
 mod time;
 mod value;
@@ -20,6 +21,7 @@ pub use event::{
     Change, Event, EventId, EventRef, LineIdentity, MAX_SEQ, OrderKey, SEQ_INDEX_BITS, Source,
     seq_of,
 };
+pub use positions::Positions;
 pub use state::{Cell, State};
 pub use time::{Time, TimeError};
 pub use value::{Finite, Value, ValueRef};

@@ -143,7 +143,6 @@ impl Filter {
             return;
         };
         let source = self.sources.find(&mut self.rules, tag, record);
-        let position = source.next_position(time);
         let Some(scope) = source.scope else {
             self.counters.out_of_scope += 1;
             return;
@@ -153,6 +152,8 @@ impl Filter {
             self.counters.oversized += 1;
             return;
         }
+        // Counted here, because the import does not count what is too long either.
+        let position = source.next_position(time, record);
         let line = Line { bytes, time, position, offset: record.offset };
         let events = &mut self.buffers.events;
         let outcome = self.extractor.write_json(&self.rules, scope, &source.origin, &line, events);

@@ -67,6 +67,7 @@ pub(crate) struct Record<'a> {
     journal_message: Option<Text<'a>>,
     file: Option<Text<'a>>,
     path: Option<Text<'a>>,
+    stream: Option<Text<'a>>,
     pub(crate) kubernetes: Kubernetes<'a>,
     /// Byte offset of the line in its file (`offset_key offset` of in_tail).
     pub(crate) offset: Option<u64>,
@@ -88,6 +89,12 @@ impl<'a> Record<'a> {
         self.file.or(self.path)
     }
 
+    /// Whether a container runtime wrote the line, and its time: then the parsers of Fluent Bit
+    /// leave the stream, whatever the file is called.
+    pub(crate) fn is_from_runtime(&self) -> bool {
+        matches!(self.stream.map(Text::raw), Some(b"stdout" | b"stderr"))
+    }
+
     /// Keeps a text of the top-level map if it is one of those that matter.
     pub(crate) fn put_text(&mut self, key: &[u8], text: Text<'a>) {
         let slot = match key {
@@ -96,6 +103,7 @@ impl<'a> Record<'a> {
             b"MESSAGE" => &mut self.journal_message,
             b"file" => &mut self.file,
             b"path" => &mut self.path,
+            b"stream" => &mut self.stream,
             _ => return,
         };
         *slot = Some(text);

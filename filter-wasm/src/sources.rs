@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
-use statetrail_event::Time;
+use statetrail_event::{Positions, Time};
 use statetrail_rules::{ContainerName, Origin, RuleSet, ScopeId};
 use xxhash_rust::xxh64::Xxh64;
 
@@ -19,8 +19,7 @@ pub(crate) struct Source {
     pub(crate) origin: Origin,
     pub(crate) scope: Option<ScopeId>,
     is_container: bool,
-    last_time: Time,
-    position: u64,
+    positions: Positions,
 }
 
 /// The sources seen so far.
@@ -108,19 +107,13 @@ impl Source {
             origin,
             scope,
             is_container: name.is_some(),
-            last_time: Time::MIN,
-            position: 0,
+            positions: Positions::default(),
         }
     }
 
-    /// The place of the next line among the lines with its time. A container's lines need none:
-    /// the runtime writes nanoseconds.
-    pub(crate) fn next_position(&mut self, time: Time) -> u64 {
-        if self.is_container {
-            return 0;
-        }
-        self.position = if time == self.last_time { self.position + 1 } else { 0 };
-        self.last_time = time;
-        self.position
+    /// The place of the next line among the lines with its time. Lines with a container
+    /// runtime's time need none: it writes nanoseconds.
+    pub(crate) fn next_position(&mut self, time: Time, record: &Record<'_>) -> u64 {
+        if self.is_container || record.is_from_runtime() { 0 } else { self.positions.next(time) }
     }
 }

@@ -7,16 +7,14 @@
 mod fields;
 mod forms;
 mod place;
-mod positions;
 mod stamp;
 
 use std::str::FromStr;
 
 use jiff::tz::TimeZone;
-use statetrail_event::Time;
+use statetrail_event::{Positions, Time};
 
 use place::Place;
-use positions::Positions;
 use stamp::Stamp;
 
 use crate::input::Sample;

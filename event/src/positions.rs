@@ -1,21 +1,24 @@
 //! The places of lines among those of the same moment.
 
-use statetrail_event::Time;
+use crate::Time;
 
 /// Moments whose lines are counted on when they come again.
 const MOMENTS_MAX: usize = 64;
 
-/// Counts lines per moment.
+/// Counts lines per moment: what [`seq_of`](crate::seq_of) needs where times are not fine enough
+/// to tell lines apart. Whoever reads lines counts them by this one rule, so that the same line
+/// is the same event wherever it is read.
 ///
 /// Services write lines a little out of order: a moment may come again after a later one, and
 /// its lines must not be numbered anew then. What is remembered is bounded; of the moments the
 /// one that was not seen for longest is forgotten first.
-#[derive(Default)]
-pub(super) struct Positions {
+#[derive(Clone, Debug, Default)]
+pub struct Positions {
     /// The one that was seen last stands last.
     moments: Vec<Moment>,
 }
 
+#[derive(Clone, Debug)]
 struct Moment {
     time: Time,
     lines: u64,
@@ -23,7 +26,7 @@ struct Moment {
 
 impl Positions {
     /// The place of the next line of that time, from 0.
-    pub(super) fn next(&mut self, time: Time) -> u64 {
+    pub fn next(&mut self, time: Time) -> u64 {
         let mut moment = self.take(time);
         let position = moment.lines;
         moment.lines += 1;
