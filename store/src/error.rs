@@ -62,6 +62,36 @@ pub enum StoreError {
         /// How long we waited for our turn.
         waited_seconds: u64,
     },
+    /// Its servers do not answer, or too few of them.
+    #[error("{place}: does not answer: {reason}")]
+    Unavailable {
+        /// The store.
+        place: String,
+        /// What is known of the cause.
+        reason: String,
+    },
+    /// Its servers do not let us in, or not do that.
+    #[error("{place}: access denied: {reason}")]
+    Denied {
+        /// The store.
+        place: String,
+        /// What they said.
+        reason: String,
+    },
+    /// The tables are missing.
+    #[error("{place}: there is no store yet; make it with statetrail migrate --store {place}")]
+    NotMigrated {
+        /// The store.
+        place: String,
+    },
+    /// The store was made with other settings than are stated now.
+    #[error("{place}: made with other settings, which stay for good: {}", .differences.join("; "))]
+    OtherSettings {
+        /// The store.
+        place: String,
+        /// What differs.
+        differences: Vec<String>,
+    },
     /// The store is damaged.
     #[error("{place}: the store is damaged: {detail}; import the logs again into a new one")]
     Damaged {
@@ -93,7 +123,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed later, without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, StoreError::Busy { .. })
+        matches!(self, StoreError::Busy { .. } | StoreError::Unavailable { .. })
     }
 }
 

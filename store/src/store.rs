@@ -16,8 +16,8 @@ use crate::StoreError;
 /// - The order in which events arrive and how they are batched change no answer (I1), and
 ///   neither do the shortcuts that a store keeps for long trails (I5).
 /// - When [`append`](EventStore::append) returns, its events survive the death of the process
-///   and every later question sees them. When it fails, none or all of them are stored;
-///   appending the same batch again is always right.
+///   and every later question sees them. When it fails, some of them may be stored; appending
+///   the same batch again is always right.
 #[async_trait]
 pub trait EventStore: Send + Sync {
     /// Stores a batch of events, in any order, of any entities.
@@ -25,6 +25,15 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// See [`StoreError`]; the batch may be appended again.
     async fn append(&self, batch: &[KnownEvent]) -> Result<Appended, StoreError>;
+
+    /// The same without saying what was new, for whoever does not ask: a store that has to look
+    /// for that spares itself the look.
+    ///
+    /// # Errors
+    /// As [`append`](EventStore::append).
+    async fn write(&self, batch: &[KnownEvent]) -> Result<(), StoreError> {
+        self.append(batch).await.map(|_| ())
+    }
 
     /// What is known of one entity, or `None` if it has no event.
     ///
