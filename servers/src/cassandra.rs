@@ -1,13 +1,13 @@
 //! One Cassandra node, or a cluster of three.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::LazyLock;
 use std::{fs, ptr};
 
 use tempfile::TempDir;
 
 use crate::jars::Artefacts;
-use crate::ports::{TRIES, free_port, says_port_taken};
+use crate::ports::{free_port, with_free_ports};
 use crate::server::{Launch, Server};
 use crate::tls::Keystore;
 use crate::{Error, folders, java};
@@ -18,44 +18,16 @@ pub(crate) const VARIABLE: &str = "CASSANDRA_NODES";
 const ARTEFACTS: Artefacts =
     Artefacts { name: "cassandra-5.0.6", pom: include_str!("../cassandra/pom.xml") };
 
-/// Cassandra reaches into Java's own packages; these are to be exported and opened to it.
-const EXPORTED: [&str; 15] = [
-    "java.base/java.io",
-    "java.base/java.lang",
-    "java.base/java.lang.module",
-    "java.base/jdk.internal.loader",
-    "java.base/jdk.internal.math",
-    "java.base/jdk.internal.misc",
-    "java.base/jdk.internal.module",
-    "java.base/jdk.internal.ref",
-    "java.base/jdk.internal.util.jar",
-    "java.base/sun.nio.ch",
-    "java.management.rmi/com.sun.jmx.remote.internal.rmi",
-    "java.rmi/sun.rmi.registry",
-    "java.rmi/sun.rmi.server",
-    "java.sql/java.sql",
-    "jdk.management/com.sun.management.internal",
-];
-
-/// These are only to be opened.
-const OPENED: [&str; 10] = [
-    "java.base/java.lang.invoke",
-    "java.base/java.lang.reflect",
-    "java.base/java.net",
-    "java.base/java.nio",
-    "java.base/java.nio.file.attribute",
-    "java.base/java.util",
-    "java.base/java.util.concurrent",
-    "java.base/java.util.concurrent.atomic",
-    "java.base/jdk.internal.reflect",
-    "java.base/sun.nio.fs",
-];
+/// What Cassandra measures its objects with; comes with its other jars.
+const AGENT: &str = "jamm-0.4.0.jar";
 
 /// How to start Cassandra. The default is what [`Cassandra::start`] uses.
 #[derive(Clone, Debug)]
 pub struct CassandraOptions {
     /// The heap of each node's Java, in MiB.
     pub heap_mib: u32,
+    /// As for a bench: see [`crate::KafkaOptions::for_measuring`].
+    pub for_measuring: bool,
     /// Clients must log in; the user `cassandra` with the password `cassandra` may do everything.
     pub password: bool,
     /// Clients must speak TLS.
@@ -67,7 +39,13 @@ pub struct CassandraOptions {
 
 impl Default for CassandraOptions {
     fn default() -> Self {
-        Self { heap_mib: 512, password: false, tls: false, survives_kill: false }
+        Self {
+            heap_mib: 512,
+            for_measuring: false,
+            password: false,
+            tls: false,
+            survives_kill: false,
+        }
     }
 }
 
@@ -114,33 +92,20 @@ impl Cassandra {
     /// As [`Self::start`].
     pub fn start_with(nodes: usize, options: &CassandraOptions) -> Result<Self, Error> {
         let jars = ARTEFACTS.folder()?;
-        let mut last = None;
-        for _ in 0..TRIES {
-            match Self::try_start(nodes, options, &jars) {
-                Err(Error::Ended { reason, .. }) if says_port_taken(&reason) => last = Some(reason),
-                result => return result,
-            }
-        }
-        let what = format!("finding free ports for Cassandra {TRIES} times");
-        Err(Error::Tool { what, output: last.unwrap_or_default() })
+        with_free_ports(|| Self::try_start(nodes, options, &jars))
     }
 
     /// The one named by `CASSANDRA_NODES`, or else one node that this process starts once.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn shared() -> Result<&'static Self, Error> {
-        static SHARED: OnceLock<Cassandra> = OnceLock::new();
-        static STARTING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = STARTING.lock();
-        if let Some(shared) = SHARED.get() {
-            return Ok(shared);
-        }
-        let shared = match folders::variable(VARIABLE) {
-            Some(nodes) => Self::named(&nodes),
-            None => Self::start(1)?,
-        };
-        Ok(SHARED.get_or_init(|| shared))
+    pub fn shared() -> Result<&'static Self, &'static Error> {
+        static SHARED: LazyLock<Result<Cassandra, Error>> =
+            LazyLock::new(|| match folders::variable(VARIABLE) {
+                Some(nodes) => Ok(Cassandra::named(&nodes)),
+                None => Cassandra::start(1),
+            });
+        SHARED.as_ref()
     }
 
     fn named(nodes: &str) -> Self {
@@ -223,8 +188,8 @@ impl Cassandra {
         for node in &self.nodes {
             node.detach()?;
         }
-        // Which also forgets that the folder is temporary.
-        drop(self.own.take().map(|own| own.data.keep()));
+        // Dropping it would remove the folder.
+        let _kept = self.own.take().map(|own| own.data.keep());
         Ok(())
     }
 
@@ -267,12 +232,9 @@ impl Cluster<'_> {
         let name = format!("cassandra-{index}");
         let folder = data.join(&name);
         fs::create_dir(&folder).map_err(Error::file("create", &folder))?;
-        let settings = folder.join("cassandra.yaml");
-        fs::write(&settings, self.settings(index, &folder))
-            .map_err(Error::file("write", &settings))?;
-        let logging = folder.join("logback.xml");
-        fs::write(&logging, include_str!("../cassandra/logback.xml"))
-            .map_err(Error::file("write", &logging))?;
+        folders::write(&folder.join("cassandra.yaml"), &self.settings(index, &folder))?;
+        folders::write(&folder.join("logback.xml"), include_str!("../cassandra/logback.xml"))?;
+        folders::write(&folder.join("java.options"), include_str!("../cassandra/java.options"))?;
         // "Starting listening for CQL clients" comes too early: the port is bound after it.
         let mut ready = vec!["CassandraDaemon: Startup complete"];
         // Each node makes sure of the first user, but only the first to do so says so.
@@ -282,7 +244,7 @@ impl Cluster<'_> {
         Server::start(Launch {
             name,
             java: java::java()?,
-            arguments: self.jvm(&folder, &settings, &logging, jars)?,
+            arguments: self.arguments(&folder, jars),
             data: data.to_path_buf(),
             logs: logs.to_path_buf(),
             ready,
@@ -290,42 +252,24 @@ impl Cluster<'_> {
     }
 
     /// Java's arguments.
-    fn jvm(
-        &self,
-        folder: &Path,
-        settings: &Path,
-        logging: &Path,
-        jars: &Path,
-    ) -> Result<Vec<String>, Error> {
-        let heap = self.options.heap_mib;
-        let mut arguments = vec![
-            format!("-Xms{heap}m"),
-            format!("-Xmx{heap}m"),
-            format!("-javaagent:{}", find_jar(jars, "jamm-")?.display()),
-            "-Djdk.attach.allowAttachSelf=true".to_owned(),
-            "-Dio.netty.tryReflectionSetAccessible=true".to_owned(),
-            format!("-Dcassandra.config=file://{}", settings.display()),
-            format!("-Dcassandra.storagedir={}", folder.display()),
-            format!("-Dlogback.configurationFile={}", logging.display()),
-            "-Dcassandra-foreground=yes".to_owned(),
-            // Nothing has to settle in a new cluster on one machine.
-            "-Dcassandra.skip_wait_for_gossip_to_settle=0".to_owned(),
-            "-Dcassandra.ring_delay_ms=1".to_owned(),
-            "-Dcassandra.superuser_setup_delay_ms=0".to_owned(),
-        ];
-        arguments.extend(EXPORTED.map(|package| format!("--add-exports={package}=ALL-UNNAMED")));
-        let opened = EXPORTED.iter().chain(&OPENED);
-        arguments.extend(opened.map(|package| format!("--add-opens={package}=ALL-UNNAMED")));
-        arguments.extend(["-cp".to_owned(), jars.join("*").display().to_string()]);
-        arguments.push("org.apache.cassandra.service.CassandraDaemon".to_owned());
-        Ok(arguments)
+    fn arguments(&self, folder: &Path, jars: &Path) -> Vec<String> {
+        let mut arguments = java::arguments(self.options.heap_mib, self.options.for_measuring);
+        let folder = folder.display();
+        arguments.extend([
+            format!("-javaagent:{}", jars.join(AGENT).display()),
+            format!("@{folder}/java.options"),
+            format!("-Dcassandra.config=file://{folder}/cassandra.yaml"),
+            format!("-Dcassandra.storagedir={folder}"),
+            format!("-Dlogback.configurationFile={folder}/logback.xml"),
+            "-cp".to_owned(),
+            jars.join("*").display().to_string(),
+            "org.apache.cassandra.service.CassandraDaemon".to_owned(),
+        ]);
+        arguments
     }
 
     /// `cassandra.yaml`.
     fn settings(&self, index: usize, folder: &Path) -> String {
-        let folder = folder.display();
-        let host = host(index);
-        let token = initial_token(index, self.hosts.len());
         let (authenticator, authorizer) = match self.options.password {
             true => ("PasswordAuthenticator", "CassandraAuthorizer"),
             false => ("AllowAllAuthenticator", "AllowAllAuthorizer"),
@@ -334,41 +278,20 @@ impl Cluster<'_> {
             true => "batch",
             false => "periodic\ncommitlog_sync_period: 10000ms",
         };
-        let Self { storage_port, native_port, .. } = self;
-        let seeds = self.hosts.iter().map(|host| format!("{host}:{storage_port}"));
-        let seeds = seeds.collect::<Vec<_>>().join(",");
-        let tls = self.keystore.map(client_encryption).unwrap_or_default();
+        let seed = |host: &String| format!("{host}:{}", self.storage_port);
+        let seeds: Vec<String> = self.hosts.iter().map(seed).collect();
         format!(
-            "\
-cluster_name: statetrail-{storage_port}
-num_tokens: 1
-initial_token: {token}
-auto_bootstrap: false
-partitioner: org.apache.cassandra.dht.Murmur3Partitioner
-seed_provider:
-  - class_name: org.apache.cassandra.locator.SimpleSeedProvider
-    parameters: [{{seeds: '{seeds}'}}]
-endpoint_snitch: SimpleSnitch
-listen_address: {host}
-rpc_address: {host}
-storage_port: {storage_port}
-native_transport_port: {native_port}
-authenticator: {authenticator}
-authorizer: {authorizer}
-role_manager: CassandraRoleManager
-data_file_directories: ['{folder}/data']
-commitlog_directory: '{folder}/commitlog'
-hints_directory: '{folder}/hints'
-saved_caches_directory: '{folder}/saved_caches'
-cdc_raw_directory: '{folder}/cdc'
-commitlog_sync: {commitlog_sync}
-auto_snapshot: false
-storage_compatibility_mode: NONE
-sstable: {{selected_format: bti}}
-memtable:
-  configurations:
-    default: {{class_name: TrieMemtable}}
-{tls}"
+            include_str!("../cassandra/cassandra.yaml"),
+            folder = folder.display(),
+            host = host(index),
+            seeds = seeds.join(","),
+            storage_port = self.storage_port,
+            native_port = self.native_port,
+            token = initial_token(index, self.hosts.len()),
+            authenticator = authenticator,
+            authorizer = authorizer,
+            commitlog_sync = commitlog_sync,
+            client_encryption = self.keystore.map(client_encryption).unwrap_or_default(),
         )
     }
 }
@@ -406,18 +329,6 @@ fn sees(log: &str, host: &str) -> bool {
         .rev()
         .find(|line| line.ends_with("is now UP") || line.ends_with("is now DOWN"))
         .is_some_and(|line| line.ends_with("UP"))
-}
-
-fn find_jar(jars: &Path, prefix: &str) -> Result<PathBuf, Error> {
-    let entries = fs::read_dir(jars).map_err(Error::file("read", jars))?;
-    let mut paths = entries.flatten().map(|entry| entry.path());
-    let starts = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
-    };
-    paths.find(starts).ok_or_else(|| Error::Tool {
-        what: format!("looking for {prefix}*.jar in {}", jars.display()),
-        output: "there is none; remove the folder, and it is brought anew".to_owned(),
-    })
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
+/// Writes a small file.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(Error::file("write", path))
+}
+
 /// A folder for a server's data, removed when it is dropped.
 pub(crate) fn data(server: &str) -> Result<TempDir, Error> {
     tempfile::Builder::new()

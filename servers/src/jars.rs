@@ -40,7 +40,7 @@ impl Artefacts {
         let unfinished =
             tempfile::tempdir_in(all).map_err(Error::file("create a folder in", all))?;
         let pom = unfinished.path().join("pom.xml");
-        fs::write(&pom, self.pom).map_err(Error::file("write", &pom))?;
+        folders::write(&pom, self.pom)?;
         let mut maven = Command::new("mvn");
         maven.args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=."]);
         maven.arg("-f").arg(&pom).current_dir(unfinished.path());
@@ -54,8 +54,8 @@ impl Artefacts {
             fs::remove_dir_all(folder).map_err(Error::file("remove", folder))?;
         }
         fs::rename(unfinished.path(), folder).map_err(Error::file("create", folder))?;
-        // Only the drop of a folder that has moved away fails, and that is as it should be.
-        drop(unfinished.keep());
+        // It is not where it was, so there is nothing to remove when it is dropped.
+        let _moved = unfinished.keep();
         Ok(())
     }
 }

@@ -16,6 +16,15 @@ pub(crate) fn java() -> Result<&'static Path, Error> {
     found.as_deref().ok_or(Error::NoJava)
 }
 
+/// Arguments of every server: see [`crate::KafkaOptions::for_measuring`].
+pub(crate) fn arguments(heap_mib: u32, for_measuring: bool) -> Vec<String> {
+    let other = match for_measuring {
+        true => format!("-Xms{heap_mib}m"),
+        false => "-XX:TieredStopAtLevel=1".to_owned(),
+    };
+    vec![format!("-Xmx{heap_mib}m"), other]
+}
+
 /// The `keytool` that comes with that Java.
 pub(crate) fn keytool() -> Result<PathBuf, Error> {
     Ok(java()?.with_file_name("keytool"))

@@ -1,14 +1,14 @@
 //! One Kafka node: broker and controller in one process.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock};
-use std::{fs, iter};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
 use crate::jars::Artefacts;
-use crate::ports::{TRIES, free_port, says_port_taken};
+use crate::ports::{free_port, with_free_ports};
 use crate::server::{Launch, Server};
 use crate::tls::Keystore;
 use crate::{Error, folders, java};
@@ -38,6 +38,9 @@ pub struct Scram {
 pub struct KafkaOptions {
     /// The largest heap of Java, in MiB.
     pub heap_mib: u32,
+    /// As for a bench: Java gets the whole heap at once and compiles as well as it can. Otherwise it
+    /// is ready in half of the time and never gets as fast.
+    pub for_measuring: bool,
     /// Also listens with SASL_PLAINTEXT, for this user.
     pub scram: Option<Scram>,
     /// Also listens with TLS.
@@ -46,7 +49,7 @@ pub struct KafkaOptions {
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { heap_mib: 256, scram: None, tls: false }
+        Self { heap_mib: 256, for_measuring: false, scram: None, tls: false }
     }
 }
 
@@ -93,36 +96,20 @@ impl Kafka {
     /// As [`Self::start`].
     pub fn start_with(options: &KafkaOptions) -> Result<Self, Error> {
         let jars = ARTEFACTS.folder()?;
-        let mut last = None;
-        for _ in 0..TRIES {
-            match Self::try_start(options, &jars) {
-                Err(Error::Ended { reason, .. }) if says_port_taken(&reason) => last = Some(reason),
-                result => return result,
-            }
-        }
-        let reason = last.unwrap_or_default();
-        Err(Error::Tool {
-            what: format!("finding free ports for Kafka {TRIES} times"),
-            output: reason,
-        })
+        with_free_ports(|| Self::try_start(options, &jars))
     }
 
     /// The one named by `KAFKA_BROKERS`, or else one that this process starts once.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn shared() -> Result<&'static Self, Error> {
-        static SHARED: OnceLock<Kafka> = OnceLock::new();
-        static STARTING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = STARTING.lock();
-        if let Some(shared) = SHARED.get() {
-            return Ok(shared);
-        }
-        let shared = match folders::variable(VARIABLE) {
-            Some(brokers) => Self::named(brokers),
-            None => Self::start()?,
-        };
-        Ok(SHARED.get_or_init(|| shared))
+    pub fn shared() -> Result<&'static Self, &'static Error> {
+        static SHARED: LazyLock<Result<Kafka, Error>> =
+            LazyLock::new(|| match folders::variable(VARIABLE) {
+                Some(brokers) => Ok(Kafka::named(brokers)),
+                None => Kafka::start(),
+            });
+        SHARED.as_ref()
     }
 
     fn named(brokers: String) -> Self {
@@ -171,8 +158,8 @@ impl Kafka {
     /// Lets it outlive this process.
     pub(crate) fn leave_up(mut self) -> Result<(), Error> {
         self.server()?.detach()?;
-        // Which also forgets that the folder is temporary.
-        drop(self.own.take().map(|own| own.data.keep()));
+        // Dropping it would remove the folder.
+        let _kept = self.own.take().map(|own| own.data.keep());
         Ok(())
     }
 
@@ -186,13 +173,11 @@ impl Kafka {
         };
         let keystore = options.tls.then(|| Keystore::create(data.path(), &[HOST])).transpose()?;
         let settings = data.path().join("server.properties");
-        let text = properties(options, data.path(), ports, keystore.as_ref());
-        fs::write(&settings, text).map_err(Error::file("write", &settings))?;
+        folders::write(&settings, &properties(options, data.path(), ports, keystore.as_ref()))?;
         let logging = data.path().join("log4j2.xml");
-        fs::write(&logging, include_str!("../kafka/log4j2.xml"))
-            .map_err(Error::file("write", &logging))?;
+        folders::write(&logging, include_str!("../kafka/log4j2.xml"))?;
         let java = java::java()?;
-        let jvm = jvm(options, jars, &logging);
+        let jvm = java_arguments(options, jars, &logging);
         let mut format = Command::new(java);
         format.args(&jvm).args(["kafka.tools.StorageTool", "format", "--standalone"]);
         format.args(["-t", CLUSTER_ID]).arg("-c").arg(&settings);
@@ -223,14 +208,11 @@ fn address(port: u16) -> String {
     format!("{HOST}:{port}")
 }
 
-/// Java's own arguments.
-fn jvm(options: &KafkaOptions, jars: &Path, logging: &Path) -> Vec<String> {
-    vec![
-        format!("-Xmx{}m", options.heap_mib),
-        format!("-Dlog4j2.configurationFile={}", logging.display()),
-        "-cp".to_owned(),
-        jars.join("*").display().to_string(),
-    ]
+fn java_arguments(options: &KafkaOptions, jars: &Path, logging: &Path) -> Vec<String> {
+    let mut arguments = java::arguments(options.heap_mib, options.for_measuring);
+    arguments.push(format!("-Dlog4j2.configurationFile={}", logging.display()));
+    arguments.extend(["-cp".to_owned(), jars.join("*").display().to_string()]);
+    arguments
 }
 
 /// `server.properties`.
