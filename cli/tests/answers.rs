@@ -232,6 +232,13 @@ fn entities_are_listed_and_found() {
         assert_eq!(names(words), (code, expected.to_owned()), "{words:?}");
     }
     assert_eq!(place.run(["ls", "web/", "-o", "json"]).expect_code(3).out, "[]\n");
+    let mistyped = place.run(["find", "ordr", "-o", "json"]).expect_code(3);
+    assert_eq!(mistyped.out, "[]\n");
+    mistyped.expect_error("no entity is of the type \"ordr\"");
+    place
+        .run(["find", "order", "--where", "stat=1"])
+        .expect_code(3)
+        .expect_error("nothing matched");
 }
 
 #[test]

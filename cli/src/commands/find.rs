@@ -20,7 +20,7 @@ pub fn run(args: &FindArgs, ask: &Questioner, output: &mut Output<'_>) -> Result
     let moment = ask.moment(&args.at)?;
     let filter = filter_of(&args.entity_type)?;
     let conditions = args.conditions.iter().map(|typed| condition(typed)).collect::<Result<_, _>>();
-    let mut find = Find::new(ask.store(), filter, conditions?, moment);
+    let mut find = Find::new(ask.store(), filter.clone(), conditions?, moment);
     let limit = args.limit.unwrap_or(usize::MAX);
     let mut listed = 0;
     output.begin_list(&STATE_HEADINGS)?;
@@ -33,7 +33,17 @@ pub fn run(args: &FindArgs, ask: &Questioner, output: &mut Output<'_>) -> Result
         }
     }
     output.end_list()?;
-    Ok(if listed == 0 { Exit::NotFound } else { Exit::Done })
+    match listed {
+        0 if !ask.has_entities(&filter)? => Err(no_such_type(&args.entity_type)),
+        0 => Ok(Exit::NotFound),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// No state at any moment can match then, so the type is most likely mistyped.
+fn no_such_type(typed: &str) -> Failure {
+    Failure::new(Exit::NotFound, format!("no entity is of the type {typed:?}"))
+        .hint("`statetrail ls` lists all entities")
 }
 
 fn filter_of(typed: &str) -> Result<EntityFilter, Failure> {

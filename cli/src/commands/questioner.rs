@@ -3,8 +3,8 @@
 
 use statetrail_event::{EntityName, State, Time};
 use statetrail_query::{Moment, QueryError};
-use statetrail_store::EventStore;
 use statetrail_store::sqlite::SqliteStore;
+use statetrail_store::{EntityFilter, EventStore};
 
 use crate::args::{At, Span};
 use crate::clock::Clock;
@@ -67,6 +67,12 @@ impl Questioner {
     /// The entity of which a name or a part of one was typed.
     pub(super) fn entity(&self, typed: &str) -> Result<EntityName, Failure> {
         pollster::block_on(find_entity(self.store(), typed))
+    }
+
+    /// Whether any entity passes the filter.
+    pub(super) fn has_entities(&self, filter: &EntityFilter) -> Result<bool, Failure> {
+        let first = pollster::block_on(self.store.entities(filter, None, 1));
+        first.map(|entities| !entities.is_empty()).map_err(store_failure)
     }
 
     /// The state at a moment.
