@@ -232,6 +232,26 @@ fn progress_can_be_shown_as_lines() {
     assert!(answer.out.contains("8 new, 0 already known"), "{}", answer.out);
 }
 
+#[test]
+fn a_log_of_which_nothing_came_has_a_note() {
+    let place = Place::new();
+    for (name, text, note) in [
+        ("untimed.log", "order o-1 cancelled\n", Some("--time-format: untimed.log")),
+        ("other.log", "2026-11-22 10:00:00 x\n", Some("no rule matches any line of other.log")),
+        ("good.log", "x\n2026-11-22 10:00:00 order o-1 cancelled\n", None),
+        ("empty.log", "", None),
+    ] {
+        place.write(name, text);
+        let told = place.run(import(&[name])).expect_code(0).out;
+        match note {
+            Some(note) => assert!(told.contains(note), "no {note:?} in {told}"),
+            None => assert!(!told.contains("note:"), "{told}"),
+        }
+    }
+    let told = place.run(import(&["other.log"])).expect_code(0).out;
+    assert!(told.starts_with("1 line of 1 log in "), "{told}");
+}
+
 /// The pipe brings a line, even a piece of one, at a time: what the log is shows only later.
 #[test]
 fn a_slow_pipe_is_judged_by_whole_lines() {

@@ -202,12 +202,13 @@ impl Report {
 
     fn write_text(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let style = output.style;
-        let logs = if self.logs.len() == 1 { "log" } else { "logs" };
         writeln!(
             output,
-            "{} lines of {} {logs} in {:.1} s, {} lines/s",
+            "{} {} of {} {} in {:.1} s, {} lines/s",
             style.heading(grouped(self.lines)),
+            noun(self.lines, "line"),
             self.logs.len(),
+            noun(self.logs.len() as u64, "log"),
             self.seconds,
             grouped(self.lines_per_second),
         )?;
@@ -218,18 +219,21 @@ impl Report {
             "  events     {:>13}  {new} new, {known} already known",
             grouped(self.events)
         )?;
-        writeln!(output, "  matched    {:>13}  lines", grouped(self.matched))?;
-        writeln!(output, "  unmatched  {:>13}  lines", grouped(self.unmatched))?;
+        for (what, lines) in [("matched", self.matched), ("unmatched", self.unmatched)] {
+            writeln!(output, "  {what:9}  {:>13}  {}", grouped(lines), noun(lines, "line"))?;
+        }
         if self.pieces > 0 {
             writeln!(output, "  pieces     {:>13}  of longer lines", grouped(self.pieces))?;
         }
         if self.events_failed > 0 {
             let failed = format!("{:>13}", grouped(self.events_failed));
-            writeln!(output, "  not made   {}  events", style.bad(failed))?;
+            let events = noun(self.events_failed, "event");
+            writeln!(output, "  not made   {}  {events}", style.bad(failed))?;
         }
         if self.failed > 0 {
             let failed = format!("{:>13}", grouped(self.failed));
-            writeln!(output, "  failed     {}  lines", style.bad(failed))?;
+            let lines = noun(self.failed, "line");
+            writeln!(output, "  failed     {}  {lines}", style.bad(failed))?;
             self.write_failures(output)?;
         }
         self.write_rules(output)?;
@@ -256,7 +260,7 @@ impl Report {
         for rule in &self.rules {
             let failed = match rule.events_failed {
                 0 => String::new(),
-                failed => format!(", {} events not made", grouped(failed)),
+                failed => format!(", {} {} not made", grouped(failed), noun(failed, "event")),
             };
             writeln!(output, "  {:>13}  {}{failed}", grouped(rule.lines), rule.rule)?;
         }
@@ -265,12 +269,13 @@ impl Report {
 
     fn write_troubles(&self, output: &mut Output<'_>) -> Result<(), Failure> {
         let style = output.style;
-        for log in self.logs.iter().filter(|log| !log.has_rules) {
-            let log = printable(&log.log);
-            writeln!(output, "{} no rule applies to {log}", style.notable("note:"))?;
+        for log in &self.logs {
+            if let Some(trouble) = log.trouble() {
+                writeln!(output, "{} {trouble} {}", style.notable("note:"), printable(&log.log))?;
+            }
         }
         if self.interrupted {
-            let told = "import again to complete it; what is there already is not added twice";
+            let told = "import again to complete it; nothing is added twice";
             writeln!(output, "{} {told}", style.notable("interrupted:"))?;
         }
         self.write_unread(output)
@@ -285,7 +290,7 @@ impl Report {
             let left: Vec<String> =
                 self.logs.iter().filter(is_left).map(|log| printable(&log.log).into()).collect();
             if !left.is_empty() {
-                let logs = if left.len() == 1 { "log" } else { "logs" };
+                let logs = noun(left.len() as u64, "log");
                 writeln!(
                     output,
                     "  {} {logs} {what}: {}",
@@ -320,6 +325,25 @@ impl Extent {
 }
 
 impl LogReport {
+    /// Why nothing came of a log although nothing went wrong with it, for its name to follow.
+    fn trouble(&self) -> Option<&'static str> {
+        let without_time: u64 = self
+            .failures
+            .iter()
+            .filter(|failed| failed.failure == LineFailure::NoTime)
+            .map(|failed| failed.lines)
+            .sum();
+        match self {
+            _ if !self.has_rules => Some("no rule applies to"),
+            _ if self.lines == 0 || self.matched > 0 => None,
+            _ if without_time == self.lines => {
+                Some("no time is found, say how it is written with --time-format:")
+            }
+            _ if self.unmatched > 0 => Some("no rule matches any line of"),
+            _ => None,
+        }
+    }
+
     /// Nothing is known of a log that was not begun.
     fn new(planned: &PlannedLog, part: Option<&LogPart>) -> LogReport {
         let (none, begun) = (LogPart::default(), part.is_some_and(|part| part.format.is_some()));
@@ -368,6 +392,11 @@ pub fn rule_reports<'n>(
         .collect();
     rules.sort_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.rule.cmp(&b.rule)));
     rules
+}
+
+/// The noun for so many.
+fn noun(number: u64, one: &str) -> String {
+    format!("{one}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A number with its digits in groups of three.
