@@ -119,7 +119,7 @@ fn of_files_with_the_same_name_only_the_first_is_in_force() {
     let a = one_rule("b/rules.yaml", HEAD, "do", "a");
     let b = one_rule("c/rules.yaml", HEAD, "go", "b");
     let other = one_rule("d/another.yaml", HEAD, "do", "other");
-    let mut rules = rule_set(&[b.clone()]);
+    let mut rules = rule_set(std::slice::from_ref(&b));
     for _ in 0..2 {
         let faults = rules.reload(&[b.clone(), a.clone(), other.clone()]);
         let [fault] = faults.as_slice() else { panic!("{faults:?}") };
