@@ -25,7 +25,7 @@ fn logs_that_cannot_be_read() {
         ("none.log", "none.log: there is no such file"),
         ("folder", "folder is a directory; name the files in it, such as folder/*.log"),
         ("binary", "binary is not a text: there is a NUL byte at byte 4"),
-        ("packed.xz", "xz -dc packed.xz | statetrail import -"),
+        ("packed.xz", "xz -dc packed.xz | statetrail import --rules RULES -"),
     ] {
         import(&place, file).expect_code(1).expect_error(expected);
     }

@@ -70,7 +70,7 @@ pub enum OpenError {
     Refused(Place, io::Error),
     /// It is compressed in a way that we do not read.
     #[error(
-        "{place} is compressed with {with}; unpack it into a pipe: {command} | statetrail import -"
+        "{place} is compressed with {with}; unpack it into a pipe: {command} | statetrail import --rules RULES -"
     )]
     Compressed {
         /// The input.
