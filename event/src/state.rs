@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, OrderKey, Value};
+use crate::{Change, OrderKey, Time, Value};
 
 /// What is known of one field: its value and the event that wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,23 @@ impl State {
         for (field, cell) in &other.cells {
             self.write(field, &cell.value, cell.by);
         }
+    }
+
+    /// Takes in what is known of one field.
+    pub fn set_cell(&mut self, field: &str, cell: Cell) {
+        match self.cells.get_mut(field) {
+            Some(known) if known.by >= cell.by => {}
+            Some(known) => *known = cell,
+            None => {
+                self.cells.insert(field.into(), cell);
+            }
+        }
+    }
+
+    /// Forgets every field that was written last before that moment: what is left is the fold
+    /// of the events from then on.
+    pub fn forget_before(&mut self, moment: Time) {
+        self.cells.retain(|_, cell| cell.by.time >= moment);
     }
 
     fn write(&mut self, field: &str, value: &Option<Value>, by: OrderKey) {

@@ -4,7 +4,12 @@
 //! [`sqlite`], one file on one machine. Nothing outside of this crate knows SQL, and this crate
 //! knows no rules.
 
+pub mod cassandra;
+mod codec;
 mod error;
+mod key_range;
+mod prefix;
+mod range;
 pub mod sqlite;
 mod store;
 #[cfg(feature = "suite")]

@@ -35,6 +35,15 @@ pub trait EventStore: Send + Sync {
         self.append(batch).await.map(|_| ())
     }
 
+    /// Does what makes later answers faster and can wait until after a write. Whoever writes for
+    /// long calls it now and then; answers are right without it.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written; what was left undone is done later.
+    async fn tend(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// What is known of one entity, or `None` if it has no event.
     ///
     /// # Errors

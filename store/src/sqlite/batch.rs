@@ -5,11 +5,12 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use foldhash::fast::RandomState;
-use statetrail_event::{EntityName, Event, MAX_SEQ};
+use statetrail_event::{EntityName, Event};
 
-use super::codec::encode_changes;
+use crate::codec::encode_changes;
 use super::failure::Failure;
-use crate::{KnownEvent, StoreError};
+use crate::KnownEvent;
+use crate::range::check_range;
 
 /// Bytes that the changes of most events take; what takes more costs a longer copy.
 const USUAL_CHANGES_BYTES: usize = 64;
@@ -53,7 +54,7 @@ impl<'a> Batch<'a> {
         };
         let mut entity_indexes = HashMap::with_hasher(RandomState::default());
         for known in batch {
-            check_range(&known.event)?;
+            check_range(&known.event).map_err(Failure::Event)?;
             let entity = match entity_indexes.entry(&known.event.entity) {
                 Entry::Occupied(entry) => *entry.get(),
                 Entry::Vacant(entry) => {
@@ -107,18 +108,6 @@ impl<'a> Batch<'a> {
     pub(super) fn changes_of(&self, incoming: &Incoming<'a>) -> &[u8] {
         &self.changes[incoming.changes.clone()]
     }
-}
-
-/// The database holds signed numbers.
-fn check_range(event: &Event) -> Result<(), Failure> {
-    let part = if event.seq > MAX_SEQ {
-        "seq"
-    } else if event.offset.is_some_and(|offset| offset > MAX_SEQ) {
-        "offset"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::Event(StoreError::OutOfRange { id: event.id.to_string(), part, limit: MAX_SEQ }))
 }
 
 /// Whether both rows of `lines` would be equal.

@@ -6,6 +6,7 @@ use statetrail_event::EntityName;
 
 use super::entities::{COLUMNS, read_name, read_row};
 use super::failure::Failure;
+use crate::prefix::prefix_end;
 use crate::{Counts, Entity, EntityFilter, NamePart};
 
 /// Conditions joined by AND, with their parameters.
@@ -52,22 +53,6 @@ impl Conditions {
         }
         format!("WHERE {}", self.texts.join(" AND "))
     }
-}
-
-/// The least text above every text with that prefix, or `None` if there is none.
-fn prefix_end(prefix: &str) -> Option<String> {
-    let mut end = prefix.to_owned();
-    while let Some(last) = end.pop() {
-        let next = match last {
-            '\u{d7ff}' => Some('\u{e000}'),
-            _ => char::from_u32(u32::from(last) + 1),
-        };
-        if let Some(next) = next {
-            end.push(next);
-            return Some(end);
-        }
-    }
-    None
 }
 
 /// See [`EventStore::entities`](crate::EventStore::entities).

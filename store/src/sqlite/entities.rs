@@ -3,7 +3,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
-use super::codec::{KeyBytes, Unreadable, decode_key, decode_state, encode_key, encode_state};
+use crate::codec::{KeyBytes, Unreadable, decode_key, decode_state, encode_key, encode_state};
 use super::failure::{Failure, read_blob};
 use crate::{Entity, KnownEvent};
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{ErrorCode, Row};
 
-use super::codec::Unreadable;
+use crate::codec::Unreadable;
 use super::schema::BUSY_TIMEOUT;
 use crate::StoreError;
 

@@ -7,7 +7,6 @@
 mod append;
 mod batch;
 mod buckets;
-mod codec;
 mod directory;
 mod entities;
 mod failure;

@@ -7,10 +7,11 @@ use rusqlite::{Connection, Row, params};
 use statetrail_event::{EntityName, Event, EventId, OrderKey, Source, State, Time};
 
 use super::buckets;
-use super::codec::decode_changes;
-use super::entities::{self, EntityRow};
+use crate::codec::decode_changes;
+use super::entities;
 use super::failure::{Failure, read_blob};
 use super::snapshots::{self, Covered};
+use crate::key_range::KeyRange;
 use crate::{KnownEvent, Order, TrailQuery};
 
 /// The columns of an event with its line, and the joins that they need.
@@ -46,38 +47,6 @@ pub(super) fn read_event(row: &Row<'_>, entity: EntityName) -> Result<KnownEvent
 /// Reads the columns `time, seq, id` at the beginning of a row.
 pub(super) fn read_key(row: &Row<'_>) -> Result<OrderKey, Failure> {
     Ok(OrderKey { time: Time::from_nanos(row.get(0)?), seq: row.get(1)?, id: EventId(row.get(2)?) })
-}
-
-/// A stretch of a trail, both ends inclusive.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct KeyRange {
-    pub(super) from: OrderKey,
-    pub(super) to: OrderKey,
-}
-
-impl KeyRange {
-    /// `None` if no key lies between the bounds.
-    pub(super) fn of(from: Bound<OrderKey>, to: Bound<OrderKey>) -> Option<KeyRange> {
-        let from = match from {
-            Bound::Unbounded => OrderKey::MIN,
-            Bound::Included(key) => key,
-            Bound::Excluded(key) => key.next()?,
-        };
-        let to = match to {
-            Bound::Unbounded => OrderKey::MAX,
-            Bound::Included(key) => key.min(OrderKey::MAX),
-            Bound::Excluded(key) => key.previous()?.min(OrderKey::MAX),
-        };
-        (from <= to).then_some(KeyRange { from, to })
-    }
-
-    /// The part of the range where the entity may have events, so that no bucket is visited in
-    /// vain.
-    fn within(self, entity: &EntityRow) -> Option<KeyRange> {
-        let from = self.from.max(OrderKey::start_of(entity.first));
-        let to = self.to.min(OrderKey::end_of(entity.last));
-        (from <= to).then_some(KeyRange { from, to })
-    }
 }
 
 /// A stretch of one entity's trail, as far as it was known at a moment.
@@ -153,7 +122,7 @@ pub(super) fn trail(
 ) -> Result<Vec<KnownEvent>, Failure> {
     let mut found = Vec::new();
     let Some(entity) = entities::find(connection, name)? else { return Ok(found) };
-    let range = KeyRange::of(query.from, query.to).and_then(|range| range.within(&entity));
+    let range = KeyRange::of(query.from, query.to).and_then(|range| range.within(entity.first, entity.last));
     let Some(range) = range else { return Ok(found) };
     let as_known_at = query.as_known_at;
     let slice = Slice { connection, entity_number: entity.number, range, as_known_at };
@@ -179,7 +148,7 @@ pub(super) fn state_at(
     let Some(range) = KeyRange::of(Bound::Unbounded, Bound::Included(at)) else { return Ok(None) };
     let Covered { mut state, mut any_event, left_over } =
         snapshots::cover(connection, &entity, range, as_known_at)?;
-    for range in left_over.into_iter().filter_map(|range| range.within(&entity)) {
+    for range in left_over.into_iter().filter_map(|range| range.within(entity.first, entity.last)) {
         let slice = Slice { connection, entity_number: entity.number, range, as_known_at };
         slice.visit((FOLD_COLUMNS, ""), Order::OldestFirst, usize::MAX, |row| {
             any_event = true;

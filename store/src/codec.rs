@@ -12,17 +12,17 @@
 //! Changes are written and read once for every event, which is why they have a form of their
 //! own: several times as fast as a general one that stores the same.
 
-use statetrail_event::{Change, EventId, Finite, OrderKey, State, Time, Value};
+use statetrail_event::{Cell, Change, EventId, Finite, OrderKey, State, Time, Value};
 
 /// Bytes of an encoded [`OrderKey`].
 const KEY_BYTES: usize = 32;
 
 /// A key whose bytes sort as the keys do.
-pub(super) type KeyBytes = [u8; KEY_BYTES];
+pub(crate) type KeyBytes = [u8; KEY_BYTES];
 
 /// What stands in a row does not fit; the text says what.
 #[derive(Debug)]
-pub(super) struct Unreadable(pub String);
+pub(crate) struct Unreadable(pub String);
 
 const UNSET: u8 = 0;
 const FALSE: u8 = 1;
@@ -31,7 +31,7 @@ const INT: u8 = 3;
 const NUMBER: u8 = 4;
 const TEXT: u8 = 5;
 
-pub(super) fn encode_key(key: OrderKey) -> KeyBytes {
+pub(crate) fn encode_key(key: OrderKey) -> KeyBytes {
     let mut bytes = [0; KEY_BYTES];
     // Flipping the sign puts negative times before positive ones.
     bytes[0..8].copy_from_slice(&(key.time.nanos() ^ i64::MIN).to_be_bytes());
@@ -40,7 +40,7 @@ pub(super) fn encode_key(key: OrderKey) -> KeyBytes {
     bytes
 }
 
-pub(super) fn decode_key(bytes: &[u8]) -> Result<OrderKey, Unreadable> {
+pub(crate) fn decode_key(bytes: &[u8]) -> Result<OrderKey, Unreadable> {
     let mut reader = Reader(bytes);
     match (reader.key(), reader.0) {
         (Some(key), []) => Ok(key),
@@ -49,14 +49,14 @@ pub(super) fn decode_key(bytes: &[u8]) -> Result<OrderKey, Unreadable> {
 }
 
 /// Appends the changes to `out`.
-pub(super) fn encode_changes(changes: &[Change], out: &mut Vec<u8>) {
+pub(crate) fn encode_changes(changes: &[Change], out: &mut Vec<u8>) {
     for change in changes {
         write_change(&change.field, change.value.as_ref(), out);
     }
 }
 
 /// Appends the state to `out`.
-pub(super) fn encode_state(state: &State, out: &mut Vec<u8>) {
+pub(crate) fn encode_state(state: &State, out: &mut Vec<u8>) {
     let mut cells: Vec<_> = state.cells().collect();
     cells.sort_by_key(|(_, cell)| cell.by);
     let mut changes = Vec::new();
@@ -71,8 +71,29 @@ pub(super) fn encode_state(state: &State, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends what is known of one field: the key of the event that wrote it, and the value. Of two
+/// cells of a field, the one that counts has the greater bytes.
+pub(crate) fn encode_cell(by: OrderKey, value: Option<&Value>, out: &mut Vec<u8>) {
+    out.extend_from_slice(&encode_key(by));
+    write_value(value, out);
+}
+
+/// Reads what [`encode_cell`] wrote.
+pub(crate) fn decode_cell(bytes: &[u8]) -> Result<Cell, Unreadable> {
+    let mut reader = Reader(bytes);
+    let cell = reader.key().and_then(|by| Some(Cell { by, value: reader.value()? }));
+    match (cell, reader.0) {
+        (Some(cell), []) => Ok(cell),
+        _ => Err(Unreadable("a field of an entity".into())),
+    }
+}
+
 fn write_change(field: &str, value: Option<&Value>, out: &mut Vec<u8>) {
     write_text(field, out);
+    write_value(value, out);
+}
+
+fn write_value(value: Option<&Value>, out: &mut Vec<u8>) {
     match value {
         None => out.push(UNSET),
         Some(Value::Bool(false)) => out.push(FALSE),
@@ -106,7 +127,7 @@ fn write_length(length: usize, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
-pub(super) fn decode_changes(bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
+pub(crate) fn decode_changes(bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
     let mut reader = Reader(bytes);
     let mut changes = Vec::new();
     while !reader.0.is_empty() {
@@ -117,7 +138,7 @@ pub(super) fn decode_changes(bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
 }
 
 /// Takes an encoded state into `state`.
-pub(super) fn merge_state(bytes: &[u8], state: &mut State) -> Result<(), Unreadable> {
+pub(crate) fn merge_state(bytes: &[u8], state: &mut State) -> Result<(), Unreadable> {
     let mut reader = Reader(bytes);
     while !reader.0.is_empty() {
         let write = reader.key().and_then(|key| Some((key, reader.bytes()?)));
@@ -127,7 +148,7 @@ pub(super) fn merge_state(bytes: &[u8], state: &mut State) -> Result<(), Unreada
     Ok(())
 }
 
-pub(super) fn decode_state(bytes: &[u8]) -> Result<State, Unreadable> {
+pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, Unreadable> {
     let mut state = State::new();
     merge_state(bytes, &mut state)?;
     Ok(state)
@@ -181,8 +202,13 @@ impl<'a> Reader<'a> {
     }
 
     fn change(&mut self) -> Option<Change> {
-        let field = self.text()?;
-        let value = match self.byte()? {
+        Some(Change { field: self.text()?, value: self.value()? })
+    }
+
+    /// The inner `None` stands for an unset field.
+    #[allow(clippy::option_option)]
+    fn value(&mut self) -> Option<Option<Value>> {
+        Some(match self.byte()? {
             UNSET => None,
             FALSE => Some(Value::Bool(false)),
             TRUE => Some(Value::Bool(true)),
@@ -190,8 +216,7 @@ impl<'a> Reader<'a> {
             NUMBER => Some(Value::Number(Finite::new(f64::from_le_bytes(self.array()?))?)),
             TEXT => Some(Value::Text(self.text()?)),
             _ => return None,
-        };
-        Some(Change { field, value })
+        })
     }
 }
 

@@ -1,0 +1,243 @@
+//! Reaching the cluster, and what it means when that or a request fails.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openssl::ssl::{SslConnector, SslFiletype, SslMethod};
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::{OpenSsl010Config, Session};
+use scylla::client::session_builder::SessionBuilder;
+use scylla::errors::{
+    BadQuery, DbError, ExecutionError, NewSessionError, PagerExecutionError, PrepareError,
+    RequestAttemptError,
+};
+use scylla::policies::load_balancing::DefaultPolicy;
+
+use super::address::{Address, PASSWORD_VARIABLE};
+use crate::StoreError;
+
+/// How long one node may take to accept a connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request may take, repetitions by the driver included.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Opens a session; no keyspace need exist yet.
+///
+/// # Errors
+/// When no node can be reached or lets us in, or a file of the address cannot be read.
+pub(super) async fn connect(address: &Address) -> Result<Session, StoreError> {
+    let place = address.place();
+    let mut policy = DefaultPolicy::builder().token_aware(true);
+    if let Some(datacenter) = &address.local_dc {
+        policy = policy.prefer_datacenter(datacenter.clone());
+    }
+    let profile = ExecutionProfile::builder()
+        .consistency(address.consistency)
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .load_balancing_policy(policy.build())
+        .build();
+    let mut builder = SessionBuilder::new()
+        .known_nodes(&address.nodes)
+        .connection_timeout(CONNECTION_TIMEOUT)
+        // Statements name their columns; the schema of all keyspaces would be read for nothing.
+        .fetch_schema_metadata(false)
+        .default_execution_profile_handle(profile.into_handle());
+    if let Some(user) = &address.user {
+        builder = builder.user(user, password(address, &place)?);
+    }
+    if let Some(ca_file) = &address.ca_file {
+        builder = builder.tls_context(Some(tls(address, ca_file, &place)?));
+    }
+    builder.build().await.map_err(|error| connect_failure(&place, &error))
+}
+
+fn password(address: &Address, place: &str) -> Result<String, StoreError> {
+    let denied = |reason| StoreError::Denied { place: place.to_owned(), reason };
+    match &address.password_file {
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(text) => Ok(text.trim_end_matches(['\n', '\r']).to_owned()),
+            Err(error) => {
+                Err(denied(format!("the password file {} cannot be read: {error}", path.display())))
+            }
+        },
+        None => std::env::var(PASSWORD_VARIABLE).map_err(|_| {
+            denied(format!("user needs a password: set password_file or {PASSWORD_VARIABLE}"))
+        }),
+    }
+}
+
+fn tls(address: &Address, ca_file: &Path, place: &str) -> Result<OpenSsl010Config, StoreError> {
+    let failed = |file: &Path, error: openssl::error::ErrorStack| StoreError::Open {
+        place: place.to_owned(),
+        reason: format!("{} cannot be used for TLS: {error}", file.display()),
+    };
+    let mut builder =
+        SslConnector::builder(SslMethod::tls_client()).map_err(|error| failed(ca_file, error))?;
+    builder.set_ca_file(ca_file).map_err(|error| failed(ca_file, error))?;
+    if let (Some(cert_file), Some(key_file)) = (&address.cert_file, &address.key_file) {
+        builder
+            .set_certificate_chain_file(cert_file)
+            .map_err(|error| failed(cert_file, error))?;
+        builder
+            .set_private_key_file(key_file, SslFiletype::PEM)
+            .map_err(|error| failed(key_file, error))?;
+    }
+    Ok(OpenSsl010Config::new(builder))
+}
+
+/// The driver says only in words that the login failed.
+fn connect_failure(place: &str, error: &NewSessionError) -> StoreError {
+    let place = place.to_owned();
+    let reason = whole_text(error);
+    let lower = reason.to_lowercase();
+    if ["authenticat", "credentials", "password"].iter().any(|word| lower.contains(word)) {
+        let reason = match lower.contains("requires authentication") {
+            true => "the cluster asks for a user: add ?user=NAME to the address".to_owned(),
+            false => format!("user or password is wrong ({reason})"),
+        };
+        return StoreError::Denied { place, reason };
+    }
+    match error {
+        NewSessionError::FailedToResolveAnyHostname(_) => {
+            StoreError::Unavailable { place, reason: "none of its hosts has an address".into() }
+        }
+        NewSessionError::IllegalConfig(_) => StoreError::Open { place, reason },
+        _ => StoreError::Unavailable { place, reason },
+    }
+}
+
+/// The error and its causes, each once.
+fn whole_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Why a question or a write failed, before the store's place is known.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The cluster does not answer, or too few of its nodes.
+    Unavailable(String),
+    /// We may not do that.
+    Denied(String),
+    /// There is no such keyspace or table.
+    Missing,
+    /// What stands in a row does not fit.
+    Damaged(String),
+    /// The store cannot hold this event.
+    Event(StoreError),
+    /// Anything else.
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Failure {
+    /// The failure of the store at that place.
+    pub(super) fn at(self, place: &str) -> StoreError {
+        let place = place.to_owned();
+        match self {
+            Failure::Unavailable(reason) => StoreError::Unavailable { place, reason },
+            Failure::Denied(reason) => StoreError::Denied { place, reason },
+            Failure::Missing => StoreError::NotMigrated { place },
+            Failure::Damaged(detail) => StoreError::Damaged { place, detail },
+            Failure::Event(error) => error,
+            Failure::Other(source) => StoreError::Failed { place, source },
+        }
+    }
+}
+
+impl From<ExecutionError> for Failure {
+    fn from(error: ExecutionError) -> Failure {
+        match &error {
+            ExecutionError::LastAttemptError(attempt) => of_attempt(attempt),
+            ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt }) => {
+                of_attempt(first_attempt)
+            }
+            ExecutionError::BadQuery(BadQuery::SerializationError(_)) => {
+                Failure::Other(Box::new(error))
+            }
+            // No connection, no answer in time, no node in the plan: all of it may pass.
+            _ => Failure::Unavailable(whole_text(&error)),
+        }
+    }
+}
+
+impl From<PrepareError> for Failure {
+    fn from(error: PrepareError) -> Failure {
+        Failure::from(ExecutionError::from(error))
+    }
+}
+
+impl From<PagerExecutionError> for Failure {
+    fn from(error: PagerExecutionError) -> Failure {
+        Failure::Unavailable(whole_text(&error))
+    }
+}
+
+impl From<crate::codec::Unreadable> for Failure {
+    fn from(error: crate::codec::Unreadable) -> Failure {
+        Failure::Damaged(error.0)
+    }
+}
+
+/// A row that is not of the form that the tables have.
+impl From<scylla::errors::DeserializationError> for Failure {
+    fn from(error: scylla::errors::DeserializationError) -> Failure {
+        Failure::Damaged(whole_text(&error))
+    }
+}
+
+impl From<scylla::errors::TypeCheckError> for Failure {
+    fn from(error: scylla::errors::TypeCheckError) -> Failure {
+        Failure::Damaged(whole_text(&error))
+    }
+}
+
+impl From<scylla::errors::IntoRowsResultError> for Failure {
+    fn from(error: scylla::errors::IntoRowsResultError) -> Failure {
+        Failure::Other(Box::new(error))
+    }
+}
+
+impl From<scylla::errors::RowsError> for Failure {
+    fn from(error: scylla::errors::RowsError) -> Failure {
+        Failure::Damaged(whole_text(&error))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Event(error)
+    }
+}
+
+fn of_attempt(attempt: &RequestAttemptError) -> Failure {
+    let RequestAttemptError::DbError(error, message) = attempt else {
+        return Failure::Unavailable(whole_text(attempt));
+    };
+    match error {
+        DbError::Unauthorized | DbError::AuthenticationError => Failure::Denied(message.clone()),
+        // Cassandra tells in words which keyspace or table it does not know.
+        DbError::Invalid | DbError::ConfigError
+            if message.contains("does not exist") || message.contains("nconfigured table") =>
+        {
+            Failure::Missing
+        }
+        DbError::Invalid
+        | DbError::ConfigError
+        | DbError::SyntaxError
+        | DbError::ProtocolError
+        | DbError::AlreadyExists { .. }
+        | DbError::FunctionFailure { .. } => Failure::Other(Box::new(Arc::new(attempt.clone()))),
+        // Timeouts, nodes that are down, overloaded or starting: the same may succeed later.
+        _ => Failure::Unavailable(whole_text(attempt)),
+    }
+}

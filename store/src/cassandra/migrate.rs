@@ -1,0 +1,135 @@
+//! Making a store, once, and checking it at every later start.
+
+use std::collections::BTreeMap;
+
+use scylla::client::session::Session;
+
+use super::address::Address;
+use super::connect::{Failure, connect};
+use super::schema::{Replication, VERSION, tables};
+use super::settings::{Plan, Settings, VERSION_ROW, version_of, version_value};
+use crate::StoreError;
+
+/// What [`migrate`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Migrated {
+    /// The store is new.
+    Created(Settings),
+    /// It was there, made with the same settings.
+    Unchanged(Settings),
+}
+
+/// Creates keyspace, tables and settings, or checks that they are there and fit. May be
+/// repeated, also after it was interrupted.
+///
+/// # Errors
+/// When the cluster cannot be reached, does not allow it, or holds a store of another version
+/// or with other settings.
+pub async fn migrate(address: &Address, plan: &Plan) -> Result<Migrated, StoreError> {
+    let place = address.place();
+    let session = connect(address).await?;
+    let keyspace = &address.keyspace;
+    if let Some(settings) = stored_settings(&session, keyspace, &place).await? {
+        check_replication(&session, keyspace, &settings.plan.replication, &place).await?;
+        let differences = settings.differences(plan);
+        if differences.is_empty() {
+            return Ok(Migrated::Unchanged(settings));
+        }
+        return Err(StoreError::OtherSettings { place, differences });
+    }
+    let settings = Settings::new(plan.clone());
+    create(&session, keyspace, &settings).await.map_err(|failure| failure.at(&place))?;
+    check_replication(&session, keyspace, &plan.replication, &place).await?;
+    finish(&session, keyspace).await.map_err(|failure| failure.at(&place))?;
+    Ok(Migrated::Created(settings))
+}
+
+async fn create(session: &Session, keyspace: &str, settings: &Settings) -> Result<(), Failure> {
+    let replication = settings.plan.replication.cql();
+    let statement =
+        format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}");
+    session.query_unpaged(statement, ()).await?;
+    for statement in tables(keyspace, settings.plan.state_index) {
+        session.query_unpaged(statement, ()).await?;
+    }
+    for (name, value) in settings.rows() {
+        let statement = format!("INSERT INTO {keyspace}.settings (name, value) VALUES (?, ?)");
+        session.query_unpaged(statement, (name, value)).await?;
+    }
+    Ok(())
+}
+
+/// The version comes last: without it there is no store.
+async fn finish(session: &Session, keyspace: &str) -> Result<(), Failure> {
+    let statement = format!("INSERT INTO {keyspace}.settings (name, value) VALUES (?, ?)");
+    session.query_unpaged(statement, (VERSION_ROW, version_value())).await?;
+    Ok(())
+}
+
+/// The settings of the store, or `None` if there is none yet.
+///
+/// # Errors
+/// When they cannot be read, or are of another version.
+pub(super) async fn stored_settings(
+    session: &Session,
+    keyspace: &str,
+    place: &str,
+) -> Result<Option<Settings>, StoreError> {
+    let rows = match read_rows(session, keyspace).await {
+        Ok(rows) => rows,
+        Err(Failure::Missing) => return Ok(None),
+        Err(failure) => return Err(failure.at(place)),
+    };
+    let damaged = |detail| StoreError::Damaged { place: place.to_owned(), detail };
+    match version_of(&rows).map_err(damaged)? {
+        None => Ok(None),
+        Some(VERSION) => Settings::of_rows(&rows).map(Some).map_err(damaged),
+        Some(found) => {
+            let place = place.to_owned();
+            Err(StoreError::OtherFormat { place, found, supported: VERSION })
+        }
+    }
+}
+
+async fn read_rows(
+    session: &Session,
+    keyspace: &str,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let statement = format!("SELECT name, value FROM {keyspace}.settings");
+    let result = session.query_unpaged(statement, ()).await?.into_rows_result()?;
+    let rows = result.rows::<(String, String)>()?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The keyspace has the copies that were stated: one that was made or altered by hand may not.
+///
+/// # Errors
+/// When it has others.
+pub(super) async fn check_replication(
+    session: &Session,
+    keyspace: &str,
+    stated: &Replication,
+    place: &str,
+) -> Result<(), StoreError> {
+    let found = read_replication(session, keyspace).await.map_err(|failure| failure.at(place))?;
+    if found == stated.options() {
+        return Ok(());
+    }
+    let found: Vec<String> =
+        found.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let differences =
+        vec![format!("replication is {stated}, but the keyspace has {}", found.join(","))];
+    Err(StoreError::OtherSettings { place: place.to_owned(), differences })
+}
+
+async fn read_replication(
+    session: &Session,
+    keyspace: &str,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let statement = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?";
+    let result = session.query_unpaged(statement, (keyspace,)).await?.into_rows_result()?;
+    let row = result.rows::<(BTreeMap<String, String>,)>()?.next().transpose()?;
+    let mut options = row.map(|(options,)| options).unwrap_or_default();
+    options.remove("class");
+    Ok(options)
+}

@@ -1,0 +1,324 @@
+//! Writing a batch: arranged by partition first, then sent as dense batches of one partition
+//! each, several of them at a time.
+//!
+//! A request costs Cassandra far more than a row, and a batch of one partition is one mutation,
+//! so the rows of a flush are grouped by partition. Nothing is read on the way: which of two
+//! writes counts is decided by timestamps (`schema.rs`).
+
+use std::collections::{BTreeMap, HashMap};
+
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::batch::{Batch, BatchType};
+use scylla::statement::prepared::PreparedStatement;
+use statetrail_event::{Change, OrderKey, Time, Value};
+
+use super::{CassandraStore, at_once};
+use super::connect::Failure;
+use super::layout::Home;
+use super::registered::{Noted, Pair};
+use super::rows::{BucketRow, EventRow, LateRow, PlaceRow, StateRow, encode_origin};
+use super::snapshots::{after, before};
+use crate::codec::{encode_cell, encode_changes};
+use crate::range::check_range;
+use crate::{KnownEvent, StoreError};
+
+/// Rows of a request at most.
+const ROWS_A_REQUEST: usize = 100;
+/// Bytes after which a request is full. Cassandra takes one of up to half a segment of its
+/// commit log, 16 MiB by default, and holds it in memory several times.
+const BYTES_A_REQUEST: usize = 256 << 10;
+/// Longer values are left out of the index on current states: the index does not take them.
+pub(super) const MAX_INDEXED_BYTES: usize = 512;
+
+/// An event of a batch and where it belongs.
+struct Item<'a> {
+    known: &'a KnownEvent,
+    home: Home,
+    bucket: i64,
+    span: i64,
+    time_to_live: i32,
+}
+
+/// What one request writes.
+enum Request<'a> {
+    Events(Vec<EventRow<'a>>),
+    Places(Vec<PlaceRow<'a>>),
+    States(Vec<StateRow<'a>>),
+    Buckets(Vec<BucketRow<'a>>),
+    Late(Vec<LateRow<'a>>),
+}
+
+/// What has to be noted about pairs of entity and bucket.
+#[derive(Default)]
+struct Notes<'a> {
+    buckets: Vec<BucketRow<'a>>,
+    late: Vec<LateRow<'a>>,
+    noted: Vec<(Pair, Noted)>,
+}
+
+impl CassandraStore {
+    /// See [`EventStore::write`](crate::EventStore::write).
+    pub(super) async fn write_batch(&self, batch: &[KnownEvent]) -> Result<(), Failure> {
+        let now = self.now();
+        let items = self.place_all(batch, now)?;
+        self.note_kinds_and_periods(&items).await?;
+        let Notes { buckets, late, noted } = self.notes(&items, now);
+        // Before the events themselves: once a late event is there, no snapshot made before may
+        // be used.
+        let late = in_requests(late, |_| 64, |row| row.shard, Request::Late);
+        at_once::unordered(late.into_iter().map(|request| self.send(request)).collect()).await?;
+        let mut requests = Vec::new();
+        requests.extend(in_requests(buckets, |_| 64, |row| row.shard, Request::Buckets));
+        let events = items.iter().map(event_row).collect::<Result<Vec<_>, _>>()?;
+        requests.extend(in_requests(
+            events,
+            |row| row.changes.len() + row.origin.len() + row.known.event.line.as_ref().map_or(0, String::len),
+            |row| (row.shard, row.bucket),
+            Request::Events,
+        ));
+        let mut places: Vec<PlaceRow<'_>> = items.iter().map(place_row).collect();
+        places.sort_by_key(|row| (row.shard, row.span));
+        requests.extend(in_requests(
+            places,
+            |_| 128,
+            |row| (row.shard, row.span),
+            Request::Places,
+        ));
+        let states = state_rows(&items, self.settings().plan.state_index);
+        let bytes = |row: &StateRow<'_>| row.cells.values().map(Vec::len).sum();
+        requests.extend(in_requests(states, bytes, |row| row.shard, Request::States));
+
+        let requests = requests.into_iter().map(|request| self.send(request)).collect();
+        at_once::unordered(requests).await?;
+        self.registered().remember(noted);
+        for of_entity in items.chunk_by(|a, b| a.home == b.home) {
+            let (home, name) = (of_entity[0].home, &of_entity[0].known.event.entity);
+            self.activity().count(home.hash, name, of_entity.len());
+        }
+        Ok(())
+    }
+
+    /// Places each event, in the order of their partitions, entities and keys. Events that are
+    /// older than they are kept are left out.
+    fn place_all<'a>(
+        &self,
+        batch: &'a [KnownEvent],
+        now: Time,
+    ) -> Result<Vec<Item<'a>>, StoreError> {
+        let layout = &self.settings().layout;
+        let retention = &self.settings().plan.retention;
+        let mut items = Vec::with_capacity(batch.len());
+        for known in batch {
+            let event = &known.event;
+            check_range(event)?;
+            let namespace = event.entity.namespace();
+            let Some(time_to_live) = retention.time_to_live(namespace, event.time, now) else {
+                continue;
+            };
+            let (bucket, span) = (layout.bucket(event.time), layout.span(event.time));
+            items.push(Item { known, home: layout.home(&event.entity), bucket, span, time_to_live });
+        }
+        items.sort_unstable_by_key(|item| {
+            (item.home.shard, item.bucket, item.home.hash, item.known.event.key())
+        });
+        Ok(items)
+    }
+
+    /// Writes the pairs of namespace and type, the buckets and the spans that this process has
+    /// not written yet. They come first: what they lead to must not be there without them.
+    async fn note_kinds_and_periods(&self, items: &[Item<'_>]) -> Result<(), Failure> {
+        let shard = self.settings().layout.first_shard;
+        let new = {
+            let mut registered = self.registered();
+            registered.new_marks(items.iter().map(|item| {
+                let entity = &item.known.event.entity;
+                (entity.namespace(), entity.entity_type(), item.bucket, item.span)
+            }))
+        };
+        for (namespace, entity_type) in &new.kinds {
+            let row = (shard, namespace.as_str(), entity_type.as_str());
+            self.session().execute_unpaged(&self.statements().insert_kind, row).await?;
+        }
+        for (kind, number) in &new.periods {
+            let row = (shard, *kind, *number);
+            self.session().execute_unpaged(&self.statements().insert_period, row).await?;
+        }
+        self.registered().remember_marks(new);
+        Ok(())
+    }
+
+    /// What this process has not noted yet about the pairs of entity and bucket of a batch.
+    fn notes<'a>(&self, items: &[Item<'a>], now: Time) -> Notes<'a> {
+        let mut notes = Notes::default();
+        let patience = self.patience();
+        let late_before = before(now, patience.late_after);
+        let late_until = after(now, patience.late_for);
+        let registered = self.registered();
+        let of_one = |a: &Item<'_>, b: &Item<'_>| (a.home, a.bucket) == (b.home, b.bucket);
+        for run in items.chunk_by(of_one) {
+            // In the order of keys, so that the first one is the earliest.
+            let item = &run[0];
+            let (shard, bucket, first) = (item.home.shard, item.bucket, item.known.event.time);
+            let name = &item.known.event.entity;
+            let entity = name.as_str();
+            let pair = Pair::new(item.home.hash, bucket);
+            let before = registered.noted(pair);
+            let nothing = Noted { first: Time::MAX, late_until: Time::MIN };
+            let mut noted = before.unwrap_or(nothing);
+            let time_to_live = self.bucket_time_to_live(name.namespace(), bucket, now);
+            if before.is_none_or(|before| first < before.first) {
+                noted.first = first;
+                notes.buckets.push(BucketRow { shard, entity, bucket, first, time_to_live });
+            }
+            // A note has to hold until these very events are written.
+            let soon = after(now, patience.late_for / 2);
+            if first < late_before && noted.late_until < soon {
+                noted.late_until = late_until;
+                notes.late.push(LateRow { shard, entity, bucket, until: late_until, time_to_live });
+            }
+            if before != Some(noted) {
+                notes.noted.push((pair, noted));
+            }
+        }
+        notes
+    }
+
+    async fn send(&self, request: Request<'_>) -> Result<(), Failure> {
+        let statements = self.statements();
+        match request {
+            Request::Events(rows) => self.send_rows(&statements.insert_event, &rows).await,
+            Request::Places(rows) => self.send_rows(&statements.insert_place, &rows).await,
+            Request::States(rows) => self.send_rows(&statements.update_state, &rows).await,
+            Request::Buckets(rows) => self.send_rows(&statements.note_bucket, &rows).await,
+            Request::Late(rows) => self.send_rows(&statements.note_late, &rows).await,
+        }
+    }
+
+    /// Sends rows of one partition.
+    async fn send_rows<R: SerializeRow + Sync>(
+        &self,
+        statement: &PreparedStatement,
+        rows: &[R],
+    ) -> Result<(), Failure> {
+        if let [row] = rows {
+            self.session().execute_unpaged(statement, row).await?;
+            return Ok(());
+        }
+        let statements = vec![statement.clone().into(); rows.len()];
+        let mut batch = Batch::new_with_statements(BatchType::Unlogged, statements);
+        batch.set_is_idempotent(true);
+        self.session().batch(&batch, rows).await?;
+        Ok(())
+    }
+}
+
+fn event_row<'a>(item: &Item<'a>) -> Result<EventRow<'a>, Failure> {
+    let event = &item.known.event;
+    let mut changes = Vec::new();
+    encode_changes(&event.changes, &mut changes);
+    Ok(EventRow {
+        shard: item.home.shard,
+        bucket: item.bucket,
+        known: item.known,
+        changes,
+        origin: encode_origin(event)?,
+        time_to_live: item.time_to_live,
+    })
+}
+
+fn place_row<'a>(item: &Item<'a>) -> PlaceRow<'a> {
+    PlaceRow {
+        shard: item.home.timeline_shard,
+        span: item.span,
+        event: &item.known.event,
+        time_to_live: item.time_to_live,
+    }
+}
+
+/// What a batch says of the current states of its entities: for each field only the event that
+/// counts, and one row for each moment at which such an event happened.
+fn state_rows<'a>(items: &[Item<'a>], indexed: bool) -> Vec<StateRow<'a>> {
+    let mut order: Vec<&Item<'a>> = items.iter().collect();
+    order.sort_by_key(|item| (item.home.shard, item.home.hash));
+    let mut rows = Vec::with_capacity(order.len());
+    for of_entity in order.chunk_by(|a, b| a.home == b.home) {
+        add_state_rows(of_entity, indexed, &mut rows);
+    }
+    rows
+}
+
+fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<StateRow<'a>>) {
+    let mut winners: HashMap<&'a str, (OrderKey, &'a Option<Value>, i32), foldhash::fast::RandomState> =
+        HashMap::default();
+    let mut moments: BTreeMap<Time, StateRow<'a>> = BTreeMap::new();
+    let row_at = |item: &Item<'a>| StateRow {
+        shard: item.home.shard,
+        entity: item.known.event.entity.as_str(),
+        time: item.known.event.time,
+        cells: BTreeMap::new(),
+        indexed: indexed.then(Default::default),
+        time_to_live: item.time_to_live,
+    };
+    for item in of_entity {
+        let (event, key) = (&item.known.event, item.known.event.key());
+        for Change { field, value } in &event.changes {
+            let winner = winners.entry(field).or_insert((key, value, item.time_to_live));
+            if winner.0 < key {
+                *winner = (key, value, item.time_to_live);
+            }
+        }
+    }
+    // The last event counts even if it changed nothing.
+    if let Some(last) = of_entity.iter().max_by_key(|item| item.known.event.time) {
+        moments.insert(last.known.event.time, row_at(last));
+    }
+    for item in of_entity {
+        let (event, key) = (&item.known.event, item.known.event.key());
+        for Change { field, .. } in &event.changes {
+            let Some((winner, value, _)) = winners.get(&**field) else { continue };
+            if *winner == key {
+                let row = moments.entry(event.time).or_insert_with(|| row_at(item));
+                add_cell(row, field, key, value.as_ref());
+            }
+        }
+    }
+    rows.extend(moments.into_values());
+}
+
+fn add_cell<'a>(row: &mut StateRow<'a>, field: &'a str, by: OrderKey, value: Option<&Value>) {
+    let mut cell = Vec::with_capacity(64);
+    encode_cell(by, value, &mut cell);
+    row.cells.insert(field, cell);
+    let Some((set, unset)) = &mut row.indexed else { return };
+    match value.map(Value::to_string).filter(|text| text.len() <= MAX_INDEXED_BYTES) {
+        Some(text) => {
+            set.insert(field, text);
+        }
+        None => unset.push(field),
+    }
+}
+
+/// Cuts rows, in which those of one partition stand together, into requests.
+fn in_requests<'a, R, P: PartialEq>(
+    rows: Vec<R>,
+    bytes: impl Fn(&R) -> usize,
+    partition: impl Fn(&R) -> P,
+    request: impl Fn(Vec<R>) -> Request<'a>,
+) -> Vec<Request<'a>> {
+    let mut requests = Vec::new();
+    let mut current: Vec<R> = Vec::new();
+    let mut filled = 0;
+    for row in rows {
+        let another = current.last().is_some_and(|last| partition(last) != partition(&row));
+        if another || current.len() >= ROWS_A_REQUEST || filled >= BYTES_A_REQUEST {
+            requests.push(request(std::mem::take(&mut current)));
+            filled = 0;
+        }
+        filled += bytes(&row);
+        current.push(row);
+    }
+    if !current.is_empty() {
+        requests.push(request(current));
+    }
+    requests
+}

@@ -1,0 +1,9 @@
+//! The Cassandra store against a real Cassandra: the suite that every store passes, and what
+//! only this store has.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod cluster;
+mod own;
+mod plain;
+mod tended;

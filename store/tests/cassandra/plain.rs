@@ -1,0 +1,24 @@
+//! The suite on the store as it is.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use statetrail_store::EventStore;
+use statetrail_store::cassandra::Patience;
+use statetrail_store::suite::Subject;
+
+use crate::cluster;
+
+struct Plain;
+
+impl Subject for Plain {
+    fn fresh(&self) -> Box<dyn EventStore> {
+        Box::new(cluster::fresh(Patience::default()))
+    }
+
+    fn run(&self, test: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        cluster::run(test);
+    }
+}
+
+statetrail_store::store_suite!(Plain);
