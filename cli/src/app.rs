@@ -7,7 +7,8 @@ use clap::Parser;
 use crate::args::{Command, CommandLine, RulesCommand, Shared};
 use crate::clock::Clock;
 use crate::commands::{
-    Questioner, blame, completions, demo, diff, events, find, import, log, ls, rules_check, show,
+    Questioner, blame, completions, demo, diff, events, find, import, log, ls, migrate, rules_check,
+    show,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{ColorChoice, Output, OutputFormat, printable};
@@ -67,6 +68,7 @@ fn run_command(
         Command::Find(args) => find::run(&args, &open()?, output),
         Command::Events(args) => events::run(&args, &open()?, output),
         Command::Rules(RulesCommand::Check(args)) => rules_check::run(&args, output),
+        Command::Migrate(args) => migrate::run(&args, store, output),
         Command::Demo(args) => demo::run(&args, store, &clock, output),
         Command::Completions(args) => completions::run(&args, output),
     }

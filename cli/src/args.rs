@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use statetrail_store::cassandra::Replication;
+
 use crate::failure::EXIT_CODES;
 use crate::import::ProgressChoice;
 use crate::input::Format;
@@ -30,8 +32,9 @@ pub struct CommandLine {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Shared {
-    /// Where the events are [default: sqlite:statetrail/trail.db in your data folder]
-    #[arg(long, global = true, value_name = "sqlite:PATH", env = "STATETRAIL_STORE")]
+    /// Where the events are: sqlite:PATH, or cassandra://HOST:PORT/KEYSPACE with settings as
+    /// docs/cassandra.md lists them [default: sqlite:statetrail/trail.db in your data folder]
+    #[arg(long, global = true, value_name = "ADDRESS", env = "STATETRAIL_STORE")]
     pub store: Option<String>,
     /// The form of the answer; all but text are stable, see docs/output.md
     #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORM")]
@@ -69,6 +72,8 @@ pub enum Command {
     /// Work with rule files
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Make a store in Cassandra, or check that it is there as it is stated
+    Migrate(MigrateArgs),
     /// Let a shop work through a day, import its logs and check every answer
     Demo(DemoArgs),
     /// Print the completions for a shell
@@ -297,6 +302,34 @@ pub struct CheckArgs {
     /// Rule files, or folders of them
     #[arg(required = true, value_name = "FILE-OR-FOLDER")]
     pub paths: Vec<PathBuf>,
+}
+
+/// See [`Command::Migrate`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail migrate --store cassandra://db:9042/trail --rate 2000 --replication 3
+  statetrail migrate --store cassandra://a,b,c/trail?local_dc=dc1 --rate 20000 \\
+      --replication dc1=3 --retention 400d --retention shop=90d
+
+What is stated here stays as it is for the store's whole life. Repeating the command with the
+same words changes nothing, with others it says what differs. A store in a file needs none of
+this.")]
+pub struct MigrateArgs {
+    /// How many events a second are expected; sizes of partitions follow from it
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub rate: u64,
+    /// How many copies Cassandra keeps: a number, or one for each datacenter, dc1=3,dc2=3
+    #[arg(long, value_name = "COPIES")]
+    pub replication: Replication,
+    /// How long events are kept, counted from their own time: 90d, forever, or NAMESPACE=30d; may
+    /// be given more than once [default: forever]
+    #[arg(long, value_name = "TIME")]
+    pub retention: Vec<String>,
+    /// Have Cassandra index the fields of current states, for find; costs it about as much again
+    /// as all other writing
+    #[arg(long)]
+    pub state_index: bool,
 }
 
 /// See [`Command::Demo`].

@@ -15,5 +15,6 @@ pub mod output;
 pub mod rule_files;
 pub mod store_place;
 mod votes;
+pub mod waiting;
 
 pub use app::run_from_environment;

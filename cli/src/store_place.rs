@@ -4,24 +4,32 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use statetrail_store::StoreError;
-use statetrail_store::sqlite::SqliteStore;
+use statetrail_store::{EventStore, StoreAddress, StoreAddressError, StoreError};
 
 use crate::failure::{Exit, Failure};
+use crate::waiting::{block_on, start_runtime};
 
-const SCHEME: &str = "sqlite:";
 const FOLDER: &str = "statetrail";
 const FILE: &str = "trail.db";
 const DEMO_FILE: &str = "demo.db";
 
-/// The file of the store that was asked for, or the one in the user's data folder.
+/// The address of the store that was asked for, or of the one in the user's data folder.
 ///
 /// # Errors
-/// When the store is of a kind that is unknown, or there is no data folder.
-pub fn store_path(typed: Option<&str>) -> Result<PathBuf, Failure> {
+/// When the address is wrong, or there is no data folder.
+pub fn store_address(typed: Option<&str>) -> Result<StoreAddress, Failure> {
     match typed {
-        Some(typed) => path_of(typed),
-        None => Ok(own_folder()?.join(FILE)),
+        Some(typed) => typed.parse().map_err(|error| wrong_address(&error)),
+        None => Ok(StoreAddress::Sqlite(own_folder()?.join(FILE))),
+    }
+}
+
+fn wrong_address(error: &StoreAddressError) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("--store {error}"));
+    match error {
+        StoreAddressError::KindMissing(path) => failure.hint(format!("write --store sqlite:{path}")),
+        StoreAddressError::Cassandra { .. } => failure,
+        _ => failure.hint("a store is named like sqlite:trail.db or cassandra://host:9042/keyspace"),
     }
 }
 
@@ -40,20 +48,23 @@ fn own_folder() -> Result<PathBuf, Failure> {
     })
 }
 
-/// Opens the store for writing; its folder and the store itself are created if need be.
+/// Opens the store for writing; the file of a store and its folder are created if need be.
 ///
 /// # Errors
 /// When that is not possible.
-pub fn create_store(typed: Option<&str>) -> Result<SqliteStore, Failure> {
-    let path = store_path(typed)?;
-    create_store_at(&path)
+pub fn create_store(typed: Option<&str>) -> Result<Box<dyn EventStore>, Failure> {
+    create_store_at(&store_address(typed)?)
 }
 
-/// The same for a path.
+/// The same for an address.
 ///
 /// # Errors
 /// When that is not possible.
-pub fn create_store_at(path: &Path) -> Result<SqliteStore, Failure> {
+pub fn create_store_at(address: &StoreAddress) -> Result<Box<dyn EventStore>, Failure> {
+    let path = match address {
+        StoreAddress::Sqlite(path) => path,
+        StoreAddress::Cassandra(_) => return open(address, address.open()),
+    };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| {
             let message =
@@ -61,7 +72,7 @@ pub fn create_store_at(path: &Path) -> Result<SqliteStore, Failure> {
             Failure::new(Exit::Store, message).hint("choose another place with --store sqlite:PATH")
         })?;
     }
-    SqliteStore::open(path).map_err(|error| match error {
+    block_on(address.open()).map_err(|error| match error {
         StoreError::Open { place, reason } => {
             store_failure(StoreError::Open { place, reason: cause(path).unwrap_or(reason) })
         }
@@ -84,8 +95,29 @@ fn cause(path: &Path) -> Option<String> {
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
-pub fn open_store(typed: Option<&str>) -> Result<SqliteStore, Failure> {
-    SqliteStore::open_read_only(&store_path(typed)?).map_err(store_failure)
+pub fn open_store(typed: Option<&str>) -> Result<Box<dyn EventStore>, Failure> {
+    let address = store_address(typed)?;
+    open(&address, address.open_read_only())
+}
+
+fn open(
+    address: &StoreAddress,
+    opening: impl Future<Output = Result<Box<dyn EventStore>, StoreError>>,
+) -> Result<Box<dyn EventStore>, Failure> {
+    prepare_for(address)?;
+    block_on(opening).map_err(store_failure)
+}
+
+/// Starts what a store of that kind needs.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn prepare_for(address: &StoreAddress) -> Result<(), Failure> {
+    match address {
+        StoreAddress::Sqlite(_) => Ok(()),
+        StoreAddress::Cassandra(_) => start_runtime()
+            .map_err(|error| Failure::new(Exit::Failed, format!("no threads: {error}"))),
+    }
 }
 
 /// What a store said, for the user.
@@ -98,28 +130,13 @@ pub fn store_failure(error: StoreError) -> Failure {
         StoreError::Open { .. } | StoreError::ReadOnly { .. } => {
             failure.hint("choose another place with --store sqlite:PATH")
         }
+        StoreError::Unavailable { .. } => {
+            failure.hint("check its address, and that it runs and can be reached from here")
+        }
+        StoreError::OtherSettings { .. } => {
+            failure.hint("state the same again, or make another store in a keyspace of its own")
+        }
         _ => failure,
-    }
-}
-
-fn path_of(typed: &str) -> Result<PathBuf, Failure> {
-    let wrong = |message: String| {
-        Failure::new(Exit::Usage, message).hint("a store is named like sqlite:trail.db")
-    };
-    match typed.strip_prefix(SCHEME) {
-        Some("") => Err(wrong(format!("--store {typed}: the path is missing"))),
-        Some(path) => Ok(PathBuf::from(path)),
-        None => match typed.split_once(':') {
-            Some((scheme, _)) => {
-                Err(wrong(format!("--store {typed}: unknown kind of store {scheme:?}")))
-            }
-            None if typed.is_empty() => Err(wrong("--store: its value is empty".to_owned())),
-            None => Err(Failure::new(
-                Exit::Usage,
-                format!("--store {typed}: the kind of store is missing"),
-            )
-            .hint(format!("write --store {SCHEME}{typed}"))),
-        },
     }
 }
 
@@ -142,10 +159,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kind_of_store_is_named() {
-        assert_eq!(path_of("sqlite:a/b.db").ok(), Some(PathBuf::from("a/b.db")));
+    fn a_wrong_address_is_wrong_use() {
         for wrong in ["sqlite:", "a/b.db", "postgres://x", ""] {
-            assert_eq!(path_of(wrong).unwrap_err().exit(), Exit::Usage, "{wrong}");
+            assert_eq!(store_address(Some(wrong)).unwrap_err().exit(), Exit::Usage, "{wrong}");
         }
     }
 

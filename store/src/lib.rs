@@ -1,9 +1,10 @@
 //! The store: keeps events for good and answers what happened.
 //!
-//! [`EventStore`] is all that the rest of statetrail knows of a store. Behind it stands
-//! [`sqlite`], one file on one machine. Nothing outside of this crate knows SQL, and this crate
-//! knows no rules.
+//! [`EventStore`] is all that the rest of statetrail knows of a store. Behind it stand
+//! [`sqlite`], one file on one machine, and [`cassandra`], for a cluster; [`StoreAddress`] opens
+//! either. Nothing outside of this crate knows SQL or CQL, and this crate knows no rules.
 
+mod address;
 pub mod cassandra;
 mod codec;
 mod error;
@@ -15,6 +16,7 @@ mod store;
 #[cfg(feature = "suite")]
 pub mod suite;
 
+pub use address::{StoreAddress, StoreAddressError};
 pub use error::StoreError;
 pub use store::{
     Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, Order, Place,

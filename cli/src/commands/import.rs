@@ -12,6 +12,7 @@ use crate::input::ReadSettings;
 use crate::output::Output;
 use crate::rule_files::{compile, read_rule_texts};
 use crate::store_place::{create_store, store_failure};
+use crate::waiting::block_on;
 
 /// Runs the command.
 ///
@@ -41,7 +42,7 @@ pub fn run(
         stop: stop_on_interrupt()?,
         progress: args.progress,
     };
-    let Imported { report, store_failure } = import.run(|events| append(&store, events))?;
+    let Imported { report, store_failure } = import.run(|events| append(&*store, events))?;
     report.write(output)?;
     match store_failure {
         Some(failure) => Err(failure.hint("import again to complete it; nothing is added twice")),
@@ -53,8 +54,8 @@ pub fn run(
 ///
 /// # Errors
 /// When the store does not take them.
-pub fn append(store: &impl EventStore, batch: &[KnownEvent]) -> Result<u64, Failure> {
-    let appended: Result<_, StoreError> = pollster::block_on(store.append(batch));
+pub fn append(store: &dyn EventStore, batch: &[KnownEvent]) -> Result<u64, Failure> {
+    let appended: Result<_, StoreError> = block_on(store.append(batch));
     appended.map(|appended| appended.new).map_err(store_failure)
 }
 

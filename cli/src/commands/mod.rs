@@ -9,6 +9,7 @@ pub mod find;
 pub mod import;
 pub mod log;
 pub mod ls;
+pub mod migrate;
 mod questioner;
 pub mod rules_check;
 pub mod show;

@@ -3,7 +3,6 @@
 
 use statetrail_event::{EntityName, State, Time};
 use statetrail_query::{Moment, QueryError};
-use statetrail_store::sqlite::SqliteStore;
 use statetrail_store::{EntityFilter, EventStore};
 
 use crate::args::{At, Span};
@@ -11,10 +10,11 @@ use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
 use crate::name::find_entity;
 use crate::store_place::{open_store, store_failure};
+use crate::waiting::block_on;
 
 /// Asks one store, at one present.
 pub struct Questioner {
-    store: SqliteStore,
+    store: Box<dyn EventStore>,
     clock: Clock,
 }
 
@@ -28,12 +28,12 @@ impl Questioner {
     }
 
     /// Asks a store that is open.
-    pub fn new(store: SqliteStore, clock: &Clock) -> Questioner {
+    pub fn new(store: Box<dyn EventStore>, clock: &Clock) -> Questioner {
         Questioner { store, clock: clock.clone() }
     }
 
     pub(super) fn store(&self) -> &dyn EventStore {
-        &self.store
+        &*self.store
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -66,12 +66,12 @@ impl Questioner {
 
     /// The entity of which a name or a part of one was typed.
     pub(super) fn entity(&self, typed: &str) -> Result<EntityName, Failure> {
-        pollster::block_on(find_entity(self.store(), typed))
+        block_on(find_entity(self.store(), typed))
     }
 
     /// Whether any entity passes the filter.
     pub(super) fn has_entities(&self, filter: &EntityFilter) -> Result<bool, Failure> {
-        let first = pollster::block_on(self.store.entities(filter, None, 1));
+        let first = block_on(self.store.entities(filter, None, 1));
         first.map(|entities| !entities.is_empty()).map_err(store_failure)
     }
 
@@ -98,7 +98,7 @@ impl Questioner {
             message.push_str(&format!(" that was known by {}", self.clock.show(known_at)));
         }
         let failure = Failure::new(Exit::NotFound, message);
-        let entity = pollster::block_on(self.store.entity(name)).map_err(store_failure)?;
+        let entity = block_on(self.store.entity(name)).map_err(store_failure)?;
         Ok(match entity {
             Some(entity) => {
                 failure.hint(format!("its first event is of {}", self.clock.show(entity.first)))
@@ -110,7 +110,7 @@ impl Questioner {
 
 /// Waits for an answer.
 pub(super) fn wait<T>(answer: impl Future<Output = Result<T, QueryError>>) -> Result<T, Failure> {
-    pollster::block_on(answer).map_err(query_failure)
+    block_on(answer).map_err(query_failure)
 }
 
 /// What a question said, for the user.

@@ -144,7 +144,7 @@ impl Settings {
     }
 
     /// The rows of the table `settings`; the version is not among them.
-    pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
         let Settings { plan, layout } = self;
         vec![
             ("rate", plan.rate.to_string()),

@@ -15,8 +15,7 @@ use serde::Serialize;
 use statetrail_event::Time;
 use statetrail_rules::RuleText;
 use statetrail_shop::{ShopConfig, Summary, Truth, TruthRecorder, generate_to_folder_with_truth};
-use statetrail_store::EventStore;
-use statetrail_store::sqlite::SqliteStore;
+use statetrail_store::{EventStore, StoreAddress};
 use tempfile::TempDir;
 
 use super::Questioner;
@@ -28,7 +27,8 @@ use crate::import::{Import, Imported, ProgressChoice, Report, grouped, plan};
 use crate::input::ReadSettings;
 use crate::output::{Output, OutputFormat};
 use crate::rule_files::compile;
-use crate::store_place::{create_store_at, demo_store_path, store_failure, store_path};
+use crate::store_place::{create_store_at, demo_store_path, store_address, store_failure};
+use crate::waiting::block_on;
 use check::{Checked, check};
 
 /// The shop's rules travel with the binary, so that the demo runs anywhere.
@@ -65,15 +65,14 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let start = Instant::now();
     let place = match store {
-        Some(typed) => store_path(Some(typed))?,
-        None => demo_store_path()?,
+        Some(typed) => store_address(Some(typed))?,
+        None => StoreAddress::Sqlite(demo_store_path()?),
     };
-    let is_ours = demo_store_path().is_ok_and(|own| own == place);
     let logs = LogFolder::create()?;
     let shop = open_shop(args, clock, logs.path())?;
     tell_day(&shop, &logs, output)?;
-    let store = empty_store(&place, is_ours)?;
-    let report = import(&store, logs.path(), clock)?;
+    let store = empty_store(&place)?;
+    let report = import(&*store, logs.path(), clock)?;
     tell_import(&report, output)?;
     let ask = Questioner::new(store, clock);
     let checked = check(&ask, &shop.truth, args.seed)?;
@@ -86,7 +85,7 @@ pub fn run(
         moments: checked.moments,
         differing: checked.differing,
         seconds: start.elapsed().as_secs_f64(),
-        store: format!("sqlite:{}", place.display()),
+        store: place.to_string(),
         logs: kept.map(|path| path.display().to_string()),
         trouble: shop.summary.trouble.as_ref().map(|trouble| trouble.order.to_string()),
     };
@@ -136,26 +135,28 @@ fn yesterday(clock: &Clock) -> Time {
 
 /// An empty store at that place. The demo's own store is made anew; any other one must not
 /// hold anything yet.
-fn empty_store(place: &Path, is_ours: bool) -> Result<SqliteStore, Failure> {
-    if is_ours {
+fn empty_store(place: &StoreAddress) -> Result<Box<dyn EventStore>, Failure> {
+    if let StoreAddress::Sqlite(path) = place
+        && demo_store_path().is_ok_and(|own| own == *path)
+    {
         for end in ["", "-wal", "-shm"] {
-            let mut file = place.as_os_str().to_owned();
+            let mut file = path.as_os_str().to_owned();
             file.push(end);
             // What cannot be removed is told when the store is opened or found not empty.
             let _ = std::fs::remove_file(PathBuf::from(file));
         }
     }
     let store = create_store_at(place)?;
-    let counts = pollster::block_on(store.counts()).map_err(store_failure)?;
+    let counts = block_on(store.counts()).map_err(store_failure)?;
     if counts.events > 0 {
-        let message = format!("{}: the demo needs a store without events", place.display());
+        let message = format!("{place}: the demo needs a store without events");
         return Err(Failure::new(Exit::Store, message)
             .hint("--store sqlite:PATH may name a file that does not exist yet"));
     }
     Ok(store)
 }
 
-fn import(store: &SqliteStore, folder: &Path, clock: &Clock) -> Result<Report, Failure> {
+fn import(store: &dyn EventStore, folder: &Path, clock: &Clock) -> Result<Report, Failure> {
     let text = RuleText { name: "shop.yaml".to_owned(), text: SHOP_RULES.to_owned() };
     let mut rules = compile(&[text])?;
     let import = Import {
