@@ -7,6 +7,7 @@ pub mod process;
 mod report;
 mod rounds;
 pub mod shop_logs;
+pub mod sink;
 pub mod workload;
 
 pub use report::{Better, Case, Report};

@@ -28,16 +28,28 @@ pub struct ImportRun {
 /// # Errors
 /// When it cannot be built.
 pub fn build_statetrail() -> Result<PathBuf> {
+    build("statetrail-cli", "statetrail")
+}
+
+/// Builds `statetrail-sink` in release and returns its path.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn build_sink() -> Result<PathBuf> {
+    build("statetrail-sink", "statetrail-sink")
+}
+
+fn build(package: &str, binary: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--release", "--quiet", "-p", "statetrail-cli"])
+        .args(["build", "--release", "--quiet", "-p", package])
         .current_dir(project_folder())
         .status()
         .context("cannot run cargo")?;
-    ensure!(status.success(), "cannot build statetrail");
+    ensure!(status.success(), "cannot build {binary}");
     let own = std::env::current_exe()?;
     let folder = own.parent().context("this program has no folder")?;
-    Ok(folder.join("statetrail"))
+    Ok(folder.join(binary))
 }
 
 /// The project's own folder.
@@ -80,8 +92,19 @@ pub fn import(binary: &Path, store: &Path, logs: &Path) -> Result<ImportRun> {
     Ok(ImportRun { wall, lines: number("lines")?, events: number("events_new")?, peak_bytes })
 }
 
-/// The most memory that a process had resident so far.
-fn peak_of(process: u32) -> Option<u64> {
+/// CPU time of a process so far, user and system together; `None` where the system does not
+/// tell.
+pub fn cpu_time_of(process: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program, in parentheses, may hold blanks.
+    let fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks_a_second = rustix::param::clock_ticks_per_second();
+    Some(Duration::from_secs_f64(ticks as f64 / ticks_a_second as f64))
+}
+
+/// The most memory that a process had resident so far, in bytes.
+pub fn peak_of(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

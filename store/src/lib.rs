@@ -20,5 +20,5 @@ pub use address::{StoreAddress, StoreAddressError};
 pub use error::StoreError;
 pub use store::{
     Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, Order, Place,
-    TimelineQuery, TrailQuery,
+    TimelineQuery, Traffic, TrailQuery,
 };

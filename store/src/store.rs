@@ -44,6 +44,11 @@ pub trait EventStore: Send + Sync {
         Ok(())
     }
 
+    /// What writing came to so far. A store that sends no requests tells nothing.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+
     /// What is known of one entity, or `None` if it has no event.
     ///
     /// # Errors
@@ -121,6 +126,15 @@ pub struct Appended {
     pub new: u64,
     /// Events that were there already, copies within the batch included.
     pub repeated: u64,
+}
+
+/// What was sent to a store's servers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Rows that were written, of all tables.
+    pub rows: u64,
+    /// Requests that took them there.
+    pub requests: u64,
 }
 
 /// What is known of an entity.

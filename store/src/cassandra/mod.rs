@@ -26,6 +26,7 @@ mod timeline;
 mod trail;
 mod write;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,7 +36,7 @@ use statetrail_event::{EntityName, OrderKey, State, Time};
 
 use crate::{
     Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, StoreError,
-    TimelineQuery, TrailQuery,
+    TimelineQuery, Traffic, TrailQuery,
 };
 pub use address::{Address, AddressError, PASSWORD_VARIABLE, SCHEME};
 pub use layout::Layout;
@@ -59,6 +60,8 @@ pub struct CassandraStore {
     patience: Patience,
     registered: Mutex<Registered>,
     activity: Activity,
+    rows: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl CassandraStore {
@@ -87,6 +90,8 @@ impl CassandraStore {
             patience: Patience::default(),
             registered: Mutex::default(),
             activity: Activity::new(),
+            rows: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
         })
     }
 
@@ -110,6 +115,8 @@ impl CassandraStore {
             patience,
             registered: Mutex::default(),
             activity: Activity::new(),
+            rows: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
         }
     }
 
@@ -155,6 +162,11 @@ impl CassandraStore {
         self.settings.plan.retention.time_to_live(namespace, end, now).unwrap_or(1)
     }
 
+    fn count_request(&self, rows: usize) {
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn at_place<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
         result.map_err(|failure| failure.at(&self.place))
     }
@@ -177,6 +189,13 @@ impl EventStore for CassandraStore {
 
     async fn tend(&self) -> Result<(), StoreError> {
         self.at_place(self.make_snapshots().await)
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            rows: self.rows.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
+        }
     }
 
     async fn entity(&self, name: &EntityName) -> Result<Option<Entity>, StoreError> {

@@ -200,6 +200,7 @@ impl CassandraStore {
         statement: &PreparedStatement,
         rows: &[R],
     ) -> Result<(), Failure> {
+        self.count_request(rows.len());
         if let [row] = rows {
             self.session().execute_unpaged(statement, row).await?;
             return Ok(());

@@ -1,0 +1,278 @@
+//! `make bench-sink`: Kafka to Cassandra, beside bare loops of the same driver on the same node.
+//!
+//! For each spread of events over entities, in one run:
+//!
+//! - `NAME`: statetrail-sink, a process of its own that writes all its tables, fed from Kafka;
+//! - its rival `bare insert`: a loop of single-row prepared inserts into one table, the events in
+//!   memory, at its best concurrency;
+//! - its rival `bare insert, from Kafka`: the same loop fed from the same topic;
+//! - its rival `bare inserts of all tables`: a loop that writes a row of each of our tables, one
+//!   request each.
+//!
+//! Arguments: the number of events (500000), then `growth` and the number of millions for the
+//! curve of throughput and memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use statetrail_benches::process::build_sink;
+use statetrail_benches::sink::bare::{BareInsert, BareTables, from_channel, from_memory};
+use statetrail_benches::sink::events::{Events, Spread};
+use statetrail_benches::sink::run::Sink;
+use statetrail_benches::sink::servers::{Servers, Used};
+use statetrail_benches::sink::topic;
+use statetrail_benches::{Better, Case, Report};
+use statetrail_event::{Event, Time};
+use tokio::sync::mpsc::channel;
+
+const SPREADS: [Spread; 4] = [
+    Spread { name: "entities-20k", entities: 20_000, namespaces: 1, skew: 1 },
+    Spread { name: "entities-2m", entities: 2_000_000, namespaces: 1, skew: 1 },
+    Spread { name: "skewed-20k", entities: 20_000, namespaces: 1, skew: 4 },
+    Spread { name: "namespaces-200", entities: 20_000, namespaces: 200, skew: 1 },
+];
+/// What the store is made for.
+const RATE: u64 = 2_000;
+/// Concurrencies that the bare loop tries.
+const AT_ONCE: [usize; 3] = [64, 128, 256];
+/// A cold Cassandra costs twice as much.
+const WARM_UP: usize = 200_000;
+
+struct Bench {
+    servers: Servers,
+    sink: PathBuf,
+    report: Report,
+    events: usize,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let events = arguments.next().map_or(Ok(500_000), |number| number.parse())?;
+    let mut bench = Bench {
+        sink: build_sink()?,
+        servers: Servers::start()?,
+        report: Report::new("sink"),
+        events,
+    };
+    let at_once = bench.warm_up().await?;
+    println!("the bare loop is fastest with {at_once} requests at a time");
+    for spread in SPREADS {
+        bench.spread(spread, at_once).await?;
+    }
+    bench.half_load().await?;
+    if arguments.next().as_deref() == Some("growth") {
+        let millions = arguments.next().map_or(Ok(20), |number| number.parse())?;
+        bench.growth(millions).await?;
+    }
+    bench.report.write()?;
+    Ok(())
+}
+
+fn now() -> Time {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Time::from_nanos(since.unwrap_or_default().as_nanos() as i64)
+}
+
+impl Bench {
+    /// Warms both ways up, and finds the concurrency at which the bare loop is fastest.
+    async fn warm_up(&mut self) -> Result<usize> {
+        let spread = Spread { name: "warm-up", ..SPREADS[0] };
+        let all: Arc<Vec<Event>> =
+            Arc::new(Events::new(spread, now()).take(WARM_UP).collect());
+        self.sink_run("warm_up", all.iter().cloned(), WARM_UP as u64).await?;
+        let mut best = (AT_ONCE[0], Duration::MAX);
+        for at_once in AT_ONCE {
+            let used = self.bare("warm_up", &all, at_once).await?;
+            if used.wall < best.1 {
+                best = (at_once, used.wall);
+            }
+        }
+        self.bare_tables("warm_up", &all, best.0).await?;
+        Ok(best.0)
+    }
+
+    async fn spread(&mut self, spread: Spread, at_once: usize) -> Result<()> {
+        let all: Arc<Vec<Event>> =
+            Arc::new(Events::new(spread, now()).take(self.events).collect());
+        let keyspace = spread.name.replace('-', "_");
+        let bare = self.bare(&keyspace, &all, at_once).await?;
+        let (ours, rows_a_request) =
+            self.sink_run(&keyspace, all.iter().cloned(), self.events as u64).await?;
+        let from_kafka = self.bare_from_kafka(&keyspace, at_once).await?;
+        let tables = self.bare_tables(&keyspace, &all, at_once).await?;
+        let name = spread.name;
+        for (rival, used) in [
+            ("bare insert", bare),
+            ("bare insert, from Kafka", from_kafka),
+            ("bare inserts of all tables", tables),
+        ] {
+            self.add(name, "events/s", Better::Higher, self.rate(ours), (rival, self.rate(used)));
+            let cpu = |used: Used| self.cpu(used.cassandra);
+            let case = format!("{name}-cassandra-cpu");
+            self.add(&case, "s/100k", Better::Lower, cpu(ours), (rival, cpu(used)));
+            let cpu = |used: Used| self.cpu(used.own);
+            let case = format!("{name}-own-cpu");
+            self.add(&case, "s/100k", Better::Lower, cpu(ours), (rival, cpu(used)));
+        }
+        self.alone(&format!("{name}-rows-a-request"), "rows", Better::Higher, rows_a_request);
+        self.alone(&format!("{name}-memory"), "MiB", Better::Lower, mebibytes(ours.resident));
+        Ok(())
+    }
+
+    fn rate(&self, used: Used) -> f64 {
+        self.events as f64 / used.wall.as_secs_f64()
+    }
+
+    /// Seconds per 100,000 events.
+    fn cpu(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * 100_000.0 / self.events as f64
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        unit: &'static str,
+        better: Better,
+        value: f64,
+        rival: (&'static str, f64),
+    ) {
+        self.report.add(Case { name: name.to_owned(), value, unit, better, rival: Some(rival) });
+    }
+
+    fn alone(&mut self, name: &str, unit: &'static str, better: Better, value: f64) {
+        self.report.add(Case { name: name.to_owned(), value, unit, better, rival: None });
+    }
+
+    /// Fills a topic, then lets the sink empty it. Returns rows a request too.
+    async fn sink_run(
+        &self,
+        keyspace: &str,
+        events: impl Iterator<Item = Event> + Send,
+        count: u64,
+    ) -> Result<(Used, f64)> {
+        let store = self.servers.make_store(keyspace, RATE).await?.place();
+        let brokers = self.servers.kafka.brokers().to_owned();
+        topic::make(&brokers, keyspace).await?;
+        topic::fill(&brokers, keyspace, events)?;
+        let watch = self.servers.watch()?;
+        let mut sink = Sink::start(&self.sink, &brokers, keyspace, &store)?;
+        sink.wait_for_events(count)?;
+        let own = sink.cpu_time()?;
+        let used = Used { own, resident: sink.peak_bytes(), ..watch.used()? };
+        let rows = sink.metric("sink_store_rows_total")?;
+        let requests = sink.metric("sink_store_requests_total")?;
+        sink.stop()?;
+        Ok((used, rows / requests))
+    }
+
+    async fn bare(&self, keyspace: &str, all: &Arc<Vec<Event>>, at_once: usize) -> Result<Used> {
+        let session = Arc::new(self.servers.session().await?);
+        let insert = BareInsert::prepare(session, &format!("{keyspace}_bare")).await?;
+        let watch = self.servers.watch()?;
+        let write = move |all: Arc<Vec<Event>>, index: usize| {
+            let insert = insert.clone();
+            async move { insert.write(&all[index]).await }
+        };
+        from_memory(all.clone(), at_once, write).await?;
+        watch.used()
+    }
+
+    async fn bare_tables(
+        &self,
+        keyspace: &str,
+        all: &Arc<Vec<Event>>,
+        at_once: usize,
+    ) -> Result<Used> {
+        let session = Arc::new(self.servers.session().await?);
+        let tables = BareTables::prepare(session, &format!("{keyspace}_bare")).await?;
+        let watch = self.servers.watch()?;
+        let write = move |all: Arc<Vec<Event>>, index: usize| {
+            let tables = tables.clone();
+            async move { tables.write(&all[index]).await }
+        };
+        from_memory(all.clone(), at_once, write).await?;
+        watch.used()
+    }
+
+    async fn bare_from_kafka(&self, keyspace: &str, at_once: usize) -> Result<Used> {
+        let session = Arc::new(self.servers.session().await?);
+        let insert = BareInsert::prepare(session, &format!("{keyspace}_bare_2")).await?;
+        let (sender, receiver) = channel(8);
+        let (brokers, topic) = (self.servers.kafka.brokers().to_owned(), keyspace.to_owned());
+        let count = self.events;
+        let watch = self.servers.watch()?;
+        let reader = thread::spawn(move || topic::drain(&brokers, &topic, count, &sender));
+        from_channel(receiver, at_once, insert).await?;
+        let ended = reader.join();
+        ended.map_err(|_| anyhow::anyhow!("the reader of the topic panicked"))??;
+        watch.used()
+    }
+
+    /// Half a minute at half of the rate that the sink reached first.
+    async fn half_load(&mut self) -> Result<()> {
+        let Some(full) = self.report.value_of(SPREADS[0].name) else { return Ok(()) };
+        let rate = full / 2.0;
+        let name = "half_load";
+        let store = self.servers.make_store(name, RATE).await?.place();
+        let brokers = self.servers.kafka.brokers().to_owned();
+        topic::make(&brokers, name).await?;
+        let sink = Sink::start(&self.sink, &brokers, name, &store)?;
+        let seconds = 30.0;
+        let start = Instant::now();
+        let paced = Events::new(SPREADS[0], now())
+            .take((rate * seconds) as usize)
+            .enumerate()
+            .inspect(|(number, _)| {
+                let due = Duration::from_secs_f64(*number as f64 / rate);
+                if number.is_multiple_of(100) && let Some(wait) = due.checked_sub(start.elapsed()) {
+                    thread::sleep(wait);
+                }
+            })
+            .map(|(_, event)| event);
+        topic::fill(&brokers, name, paced)?;
+        let mut sink = sink;
+        sink.wait_for_events((rate * seconds) as u64)?;
+        for (share, case) in [(0.5, "half-load-p50"), (0.99, "half-load-p99")] {
+            let seconds = sink.quantile("sink_kafka_to_stored_seconds", share)?;
+            self.alone(case, "s (at most)", Better::Lower, seconds);
+        }
+        sink.stop()
+    }
+
+    /// Million after million into one store.
+    async fn growth(&mut self, millions: u64) -> Result<()> {
+        let name = "growth";
+        let store = self.servers.make_store(name, RATE).await?.place();
+        let brokers = self.servers.kafka.brokers().to_owned();
+        topic::make(&brokers, name).await?;
+        let (filler_brokers, total) = (brokers.clone(), millions * 1_000_000);
+        let spread = Spread { entities: total / 20, ..SPREADS[0] };
+        let filler = thread::spawn(move || {
+            topic::fill(&filler_brokers, name, Events::new(spread, now()).take(total as usize))
+        });
+        filler.join().map_err(|_| anyhow::anyhow!("the producer panicked"))??;
+        let mut sink = Sink::start(&self.sink, &brokers, name, &store)?;
+        let (mut before, mut cpu_before) = (Instant::now(), Duration::ZERO);
+        for million in 1..=millions {
+            sink.wait_for_events(million * 1_000_000)?;
+            let cpu = sink.cpu_time()?;
+            let case = format!("growth-million-{million}");
+            let rate = 1_000_000.0 / before.elapsed().as_secs_f64();
+            self.alone(&case, "events/s", Better::Higher, rate);
+            let own = (cpu - cpu_before).as_secs_f64() / 10.0;
+            self.alone(&format!("{case}-own-cpu"), "s/100k", Better::Lower, own);
+            let memory = mebibytes(sink.peak_bytes());
+            self.alone(&format!("{case}-memory"), "MiB", Better::Lower, memory);
+            (before, cpu_before) = (Instant::now(), cpu);
+        }
+        sink.stop()
+    }
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
