@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
-use statetrail_servers::{Cassandra, CassandraOptions, Kafka, Server};
+use statetrail_servers::{Cassandra, CassandraOptions, Kafka, KafkaOptions, Server};
 use statetrail_store::cassandra::{Address, Plan, Retention, migrate};
 
 use crate::process::cpu_time_of;
@@ -45,9 +45,10 @@ impl Servers {
     /// # Errors
     /// When one does not start.
     pub fn start() -> Result<Servers> {
-        let options = CassandraOptions { heap_mib: 1_024, ..CassandraOptions::default() };
+        let options = CassandraOptions { heap_mib: 1_024, for_measuring: true, ..CassandraOptions::default() };
         let cassandra = Cassandra::start_with(1, &options)?;
-        Ok(Servers { kafka: Kafka::start()?, cassandra })
+        let options = KafkaOptions { heap_mib: 512, for_measuring: true, ..KafkaOptions::default() };
+        Ok(Servers { kafka: Kafka::start_with(&options)?, cassandra })
     }
 
     /// The address of a keyspace.

@@ -13,12 +13,16 @@ use scylla::errors::{
     RequestAttemptError,
 };
 use scylla::policies::load_balancing::DefaultPolicy;
+use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 
 use super::address::{Address, PASSWORD_VARIABLE};
 use crate::StoreError;
 
 /// How long one node may take to accept a connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// A node that does not answer for so long may be paused or cut off: another one is asked as
+/// well. Every statement may be repeated, and a cluster of one node has no other one to ask.
+const OTHER_NODE_AFTER: Duration = Duration::from_secs(2);
 /// How long a request may take, repetitions by the driver included.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -36,6 +40,10 @@ pub(super) async fn connect(address: &Address) -> Result<Session, StoreError> {
         .consistency(address.consistency)
         .request_timeout(Some(REQUEST_TIMEOUT))
         .load_balancing_policy(policy.build())
+        .speculative_execution_policy(Some(Arc::new(SimpleSpeculativeExecutionPolicy {
+            max_retry_count: 2,
+            retry_interval: OTHER_NODE_AFTER,
+        })))
         .build();
     let mut builder = SessionBuilder::new()
         .known_nodes(&address.nodes)
