@@ -7,8 +7,8 @@ use clap::Parser;
 use crate::args::{Command, CommandLine, RulesCommand, Shared};
 use crate::clock::Clock;
 use crate::commands::{
-    Questioner, blame, completions, demo, diff, events, find, import, log, ls, migrate, rules_check,
-    show,
+    Questioner, blame, completions, demo, diff, events, find, import, log, ls, migrate,
+    rules_check, show,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{ColorChoice, Output, OutputFormat, printable};

@@ -27,9 +27,13 @@ pub fn store_address(typed: Option<&str>) -> Result<StoreAddress, Failure> {
 fn wrong_address(error: &StoreAddressError) -> Failure {
     let failure = Failure::new(Exit::Usage, format!("--store {error}"));
     match error {
-        StoreAddressError::KindMissing(path) => failure.hint(format!("write --store sqlite:{path}")),
+        StoreAddressError::KindMissing(path) => {
+            failure.hint(format!("write --store sqlite:{path}"))
+        }
         StoreAddressError::Cassandra { .. } => failure,
-        _ => failure.hint("a store is named like sqlite:trail.db or cassandra://host:9042/keyspace"),
+        _ => {
+            failure.hint("a store is named like sqlite:trail.db or cassandra://host:9042/keyspace")
+        }
     }
 }
 

@@ -81,8 +81,7 @@ impl Bench {
     /// Warms both ways up, and finds the concurrency at which the bare loop is fastest.
     async fn warm_up(&mut self) -> Result<usize> {
         let spread = Spread { name: "warm-up", ..SPREADS[0] };
-        let all: Arc<Vec<Event>> =
-            Arc::new(Events::new(spread, now()).take(WARM_UP).collect());
+        let all: Arc<Vec<Event>> = Arc::new(Events::new(spread, now()).take(WARM_UP).collect());
         self.sink_run("warm_up", all.iter().cloned(), WARM_UP as u64).await?;
         let mut best = (AT_ONCE[0], Duration::MAX);
         for at_once in AT_ONCE {
@@ -96,8 +95,7 @@ impl Bench {
     }
 
     async fn spread(&mut self, spread: Spread, at_once: usize) -> Result<()> {
-        let all: Arc<Vec<Event>> =
-            Arc::new(Events::new(spread, now()).take(self.events).collect());
+        let all: Arc<Vec<Event>> = Arc::new(Events::new(spread, now()).take(self.events).collect());
         let keyspace = spread.name.replace('-', "_");
         let bare = self.bare(&keyspace, &all, at_once).await?;
         let (ours, rows_a_request) =
@@ -228,7 +226,9 @@ impl Bench {
             .enumerate()
             .inspect(|(number, _)| {
                 let due = Duration::from_secs_f64(*number as f64 / rate);
-                if number.is_multiple_of(100) && let Some(wait) = due.checked_sub(start.elapsed()) {
+                if number.is_multiple_of(100)
+                    && let Some(wait) = due.checked_sub(start.elapsed())
+                {
                     thread::sleep(wait);
                 }
             })

@@ -121,8 +121,7 @@ impl BareTables {
     /// # Errors
     /// When Cassandra refuses.
     pub async fn write(&self, event: &Event) -> Result<()> {
-        let (entity, time, seq) =
-            (event.entity.as_str(), event.time.nanos(), event.seq as i64);
+        let (entity, time, seq) = (event.entity.as_str(), event.time.nanos(), event.seq as i64);
         let shard = (u64::from_le_bytes(event.id.0[..8].try_into()?) % SHARDS) as i32;
         let id = event.id.0.as_slice();
         let changes = changes_of(event);

@@ -45,9 +45,14 @@ impl Servers {
     /// # Errors
     /// When one does not start.
     pub fn start() -> Result<Servers> {
-        let options = CassandraOptions { heap_mib: 1_024, for_measuring: true, ..CassandraOptions::default() };
+        let options = CassandraOptions {
+            heap_mib: 1_024,
+            for_measuring: true,
+            ..CassandraOptions::default()
+        };
         let cassandra = Cassandra::start_with(1, &options)?;
-        let options = KafkaOptions { heap_mib: 512, for_measuring: true, ..KafkaOptions::default() };
+        let options =
+            KafkaOptions { heap_mib: 512, for_measuring: true, ..KafkaOptions::default() };
         Ok(Servers { kafka: Kafka::start_with(&options)?, cassandra })
     }
 

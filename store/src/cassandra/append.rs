@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use statetrail_event::{EntityName, OrderKey};
 
-use super::{CassandraStore, at_once};
 use super::connect::Failure;
 use super::timeline::key_tuples;
+use super::{CassandraStore, at_once};
 use crate::{Appended, KnownEvent};
 
 const KEYS_A_REQUEST: usize = 100;

@@ -84,9 +84,7 @@ fn tls(address: &Address, ca_file: &Path, place: &str) -> Result<OpenSsl010Confi
         SslConnector::builder(SslMethod::tls_client()).map_err(|error| failed(ca_file, error))?;
     builder.set_ca_file(ca_file).map_err(|error| failed(ca_file, error))?;
     if let (Some(cert_file), Some(key_file)) = (&address.cert_file, &address.key_file) {
-        builder
-            .set_certificate_chain_file(cert_file)
-            .map_err(|error| failed(cert_file, error))?;
+        builder.set_certificate_chain_file(cert_file).map_err(|error| failed(cert_file, error))?;
         builder
             .set_private_key_file(key_file, SslFiletype::PEM)
             .map_err(|error| failed(key_file, error))?;

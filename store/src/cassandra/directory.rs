@@ -7,11 +7,11 @@
 use scylla::response::query_result::QueryRowsResult;
 use statetrail_event::{EntityName, EntityNameError, State, Time};
 
-use super::{CassandraStore, at_once};
 use super::connect::Failure;
 use super::merge::Merge;
 use super::registered::BUCKET;
 use super::trail::{Cells, read_state};
+use super::{CassandraStore, at_once};
 use crate::prefix::prefix_end;
 use crate::{Counts, Entity, EntityFilter, NamePart};
 
@@ -187,9 +187,7 @@ impl CassandraStore {
         let possible: Vec<EntityName> = kinds
             .iter()
             .filter(|(_, entity_type)| wanted_type.is_none_or(|wanted| wanted == entity_type))
-            .filter_map(|(namespace, entity_type)| {
-                EntityName::new(namespace, entity_type, id).ok()
-            })
+            .filter_map(|(namespace, entity_type)| EntityName::new(namespace, entity_type, id).ok())
             .collect();
         let looks = possible.into_iter().map(|name| self.if_it_exists(name)).collect();
         Ok(at_once::ordered(looks).await?.into_iter().flatten().collect())

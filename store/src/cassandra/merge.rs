@@ -85,13 +85,13 @@ impl<V: SerializeRow + Send + Sync, T> Slice<V, T> {
         read_page: ReadPage<T>,
     ) -> Result<(), Failure> {
         let Some(state) = self.next.take() else { return Ok(()) };
-        let (result, next) =
-            session.execute_single_page(statement, &self.values, state.clone()).await.inspect_err(
-                |_| {
-                    // So that the same page can be asked for again.
-                    self.next = Some(state);
-                },
-            )?;
+        let (result, next) = session
+            .execute_single_page(statement, &self.values, state.clone())
+            .await
+            .inspect_err(|_| {
+                // So that the same page can be asked for again.
+                self.next = Some(state);
+            })?;
         self.page.extend(read_page(&result.into_rows_result()?)?);
         self.next = match next {
             PagingStateResponse::HasMorePages { state } => Some(state),

@@ -91,10 +91,7 @@ pub(super) async fn stored_settings(
     }
 }
 
-async fn read_rows(
-    session: &Session,
-    keyspace: &str,
-) -> Result<BTreeMap<String, String>, Failure> {
+async fn read_rows(session: &Session, keyspace: &str) -> Result<BTreeMap<String, String>, Failure> {
     let statement = format!("SELECT name, value FROM {keyspace}.settings");
     let result = session.query_unpaged(statement, ()).await?.into_rows_result()?;
     let rows = result.rows::<(String, String)>()?;
@@ -115,8 +112,7 @@ pub(super) async fn check_replication(
     if found == stated.options() {
         return Ok(());
     }
-    let found: Vec<String> =
-        found.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let found: Vec<String> = found.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let differences =
         vec![format!("replication is {stated}, but the keyspace has {}", found.join(","))];
     Err(StoreError::OtherSettings { place: place.to_owned(), differences })

@@ -233,16 +233,8 @@ pub(super) fn encode_origin(event: &Event) -> Result<Vec<u8>, Failure> {
 }
 
 /// The columns of an event, in the order of the statements that read them.
-pub(super) type EventColumns<'r> = (
-    i64,
-    i64,
-    &'r [u8],
-    i64,
-    &'r str,
-    Option<&'r [u8]>,
-    &'r [u8],
-    Option<&'r str>,
-);
+pub(super) type EventColumns<'r> =
+    (i64, i64, &'r [u8], i64, &'r str, Option<&'r [u8]>, &'r [u8], Option<&'r str>);
 
 /// Makes the event of its columns.
 pub(super) fn read_event(

@@ -49,10 +49,9 @@ impl Replication {
             Replication::Simple(copies) => {
                 BTreeMap::from([("replication_factor".to_owned(), copies.to_string())])
             }
-            Replication::Datacenters(copies) => copies
-                .iter()
-                .map(|(name, copies)| (name.clone(), copies.to_string()))
-                .collect(),
+            Replication::Datacenters(copies) => {
+                copies.iter().map(|(name, copies)| (name.clone(), copies.to_string())).collect()
+            }
         }
     }
 }

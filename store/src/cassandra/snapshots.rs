@@ -212,7 +212,8 @@ impl CassandraStore {
     ) -> Result<(), Failure> {
         let Snapshot { key, made_at, known_by, events, state } = snapshot;
         let retention = &self.settings().plan.retention;
-        let Some(time_to_live) = retention.time_to_live(name.namespace(), key.time, *made_at) else {
+        let Some(time_to_live) = retention.time_to_live(name.namespace(), key.time, *made_at)
+        else {
             return Ok(());
         };
         let mut encoded = Vec::new();

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 use scylla::response::query_result::QueryRowsResult;
 use statetrail_event::{EntityName, OrderKey};
 
-use super::{CassandraStore, at_once};
 use super::connect::Failure;
 use super::merge::Merge;
 use super::registered::SPAN;
 use super::rows::{EventColumns, read_event, read_key, signed};
+use super::{CassandraStore, at_once};
 use crate::{KnownEvent, Order, TimelineQuery};
 
 /// Events that are read together, of one partition or several.
@@ -61,9 +61,7 @@ impl Places<'_, '_> {
     async fn next(&mut self) -> Result<Option<Place>, Failure> {
         match self {
             Places::OldestFirst(merge) => merge.next().await,
-            Places::NewestFirst(merge) => {
-                Ok(merge.next().await?.map(|Reverse(place)| place))
-            }
+            Places::NewestFirst(merge) => Ok(merge.next().await?.map(|Reverse(place)| place)),
         }
     }
 }
@@ -112,7 +110,8 @@ impl CassandraStore {
             wanted(&query.entities.namespace, namespace)
                 && wanted(&query.entities.entity_type, entity_type)
         });
-        let mut namespaces: Vec<String> = kinds.into_iter().map(|(namespace, _)| namespace).collect();
+        let mut namespaces: Vec<String> =
+            kinds.into_iter().map(|(namespace, _)| namespace).collect();
         namespaces.dedup();
         Ok(namespaces)
     }
@@ -187,27 +186,26 @@ impl CassandraStore {
         let mut order = Vec::with_capacity(places.len());
         let mut partitions: BTreeMap<(i32, i64), Vec<(EntityName, OrderKey)>> = BTreeMap::new();
         for Place { key, namespace, subject, .. } in places {
-            let name: EntityName = format!("{namespace}/{subject}")
-                .parse()
-                .map_err(|error: statetrail_event::EntityNameError| {
-                    Failure::Damaged(error.to_string())
-                })?;
+            let name: EntityName = format!("{namespace}/{subject}").parse().map_err(
+                |error: statetrail_event::EntityNameError| Failure::Damaged(error.to_string()),
+            )?;
             let partition = (layout.home(&name).shard, layout.bucket(key.time));
             partitions.entry(partition).or_default().push((name.clone(), key));
             order.push((name, key));
         }
         let requests: Vec<_> = partitions
             .iter()
-            .flat_map(|(partition, keys)| keys.chunks(KEYS_A_REQUEST).map(|keys| (*partition, keys)))
+            .flat_map(|(partition, keys)| {
+                keys.chunks(KEYS_A_REQUEST).map(|keys| (*partition, keys))
+            })
             .collect();
         let requests = requests
             .into_iter()
             .map(|(partition, keys)| self.events_among(partition, keys))
             .collect();
         let found = at_once::unordered(requests).await?.into_iter().flatten();
-        let mut events: HashMap<(EntityName, OrderKey), KnownEvent> = found
-            .map(|known| ((known.event.entity.clone(), known.event.key()), known))
-            .collect();
+        let mut events: HashMap<(EntityName, OrderKey), KnownEvent> =
+            found.map(|known| ((known.event.entity.clone(), known.event.key()), known)).collect();
         Ok(order.iter().filter_map(|place| events.remove(place)).collect())
     }
 
@@ -219,8 +217,17 @@ impl CassandraStore {
         let values = (shard, bucket, key_tuples(keys.iter().map(|(name, key)| (name, *key))));
         let statement = &self.statements().events_among;
         let result = self.session().execute_unpaged(statement, values).await?;
-        type Columns<'r> =
-            (&'r str, i64, i64, &'r [u8], i64, &'r str, Option<&'r [u8]>, &'r [u8], Option<&'r str>);
+        type Columns<'r> = (
+            &'r str,
+            i64,
+            i64,
+            &'r [u8],
+            i64,
+            &'r str,
+            Option<&'r [u8]>,
+            &'r [u8],
+            Option<&'r str>,
+        );
         let mut events = Vec::with_capacity(keys.len());
         for row in result.into_rows_result()?.rows::<Columns<'_>>()? {
             let (entity, time, seq, id, known_at, name, changes, origin, line) = row?;
@@ -228,8 +235,7 @@ impl CassandraStore {
                 entity.parse().map_err(|error: statetrail_event::EntityNameError| {
                     Failure::Damaged(error.to_string())
                 })?;
-            let columns: EventColumns<'_> =
-                (time, seq, id, known_at, name, changes, origin, line);
+            let columns: EventColumns<'_> = (time, seq, id, known_at, name, changes, origin, line);
             events.push(read_event(entity, columns)?);
         }
         Ok(events)
@@ -240,10 +246,8 @@ impl CassandraStore {
 pub(super) fn key_tuples<'k>(
     keys: impl Iterator<Item = (&'k EntityName, OrderKey)>,
 ) -> Vec<(&'k str, i64, i64, Vec<u8>)> {
-    keys.map(|(name, key)| {
-        (name.as_str(), key.time.nanos(), signed(key.seq), key.id.0.to_vec())
-    })
-    .collect()
+    keys.map(|(name, key)| (name.as_str(), key.time.nanos(), signed(key.seq), key.id.0.to_vec()))
+        .collect()
 }
 
 /// What the row of the timeline tells already.
@@ -268,9 +272,8 @@ fn is_behind(query: &TimelineQuery, place: &Place) -> bool {
 
 /// What only the event tells.
 fn is_wanted(query: &TimelineQuery, known: &KnownEvent) -> bool {
-    let has = |text: &String| {
-        known.event.line.as_ref().is_some_and(|line| line.contains(text.as_str()))
-    };
+    let has =
+        |text: &String| known.event.line.as_ref().is_some_and(|line| line.contains(text.as_str()));
     query.text.as_ref().is_none_or(has)
         && query.as_known_at.is_none_or(|moment| known.known_at <= moment)
 }

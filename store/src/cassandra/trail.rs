@@ -6,9 +6,9 @@ use std::ops::Bound;
 use scylla::response::{PagingState, PagingStateResponse};
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
-use super::{CassandraStore, at_once};
 use super::connect::Failure;
 use super::rows::{EventColumns, read_event, read_key, signed};
+use super::{CassandraStore, at_once};
 use crate::codec::{decode_cell, decode_changes};
 use crate::key_range::KeyRange;
 use crate::{Entity, KnownEvent, Order, TrailQuery};

@@ -12,12 +12,12 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use statetrail_event::{Change, OrderKey, Time, Value};
 
-use super::{CassandraStore, at_once};
 use super::connect::Failure;
 use super::layout::Home;
 use super::registered::{Noted, Pair};
 use super::rows::{BucketRow, EventRow, LateRow, PlaceRow, StateRow, encode_origin};
 use super::snapshots::{after, before};
+use super::{CassandraStore, at_once};
 use crate::codec::{encode_cell, encode_changes};
 use crate::range::check_range;
 use crate::{KnownEvent, StoreError};
@@ -72,18 +72,17 @@ impl CassandraStore {
         let events = items.iter().map(event_row).collect::<Result<Vec<_>, _>>()?;
         requests.extend(in_requests(
             events,
-            |row| row.changes.len() + row.origin.len() + row.known.event.line.as_ref().map_or(0, String::len),
+            |row| {
+                row.changes.len()
+                    + row.origin.len()
+                    + row.known.event.line.as_ref().map_or(0, String::len)
+            },
             |row| (row.shard, row.bucket),
             Request::Events,
         ));
         let mut places: Vec<PlaceRow<'_>> = items.iter().map(place_row).collect();
         places.sort_by_key(|row| (row.shard, row.span));
-        requests.extend(in_requests(
-            places,
-            |_| 128,
-            |row| (row.shard, row.span),
-            Request::Places,
-        ));
+        requests.extend(in_requests(places, |_| 128, |row| (row.shard, row.span), Request::Places));
         let states = state_rows(&items, self.settings().plan.state_index);
         let bytes = |row: &StateRow<'_>| row.cells.values().map(Vec::len).sum();
         requests.extend(in_requests(states, bytes, |row| row.shard, Request::States));
@@ -116,7 +115,13 @@ impl CassandraStore {
                 continue;
             };
             let (bucket, span) = (layout.bucket(event.time), layout.span(event.time));
-            items.push(Item { known, home: layout.home(&event.entity), bucket, span, time_to_live });
+            items.push(Item {
+                known,
+                home: layout.home(&event.entity),
+                bucket,
+                span,
+                time_to_live,
+            });
         }
         items.sort_unstable_by_key(|item| {
             (item.home.shard, item.bucket, item.home.hash, item.known.event.key())
@@ -249,8 +254,11 @@ fn state_rows<'a>(items: &[Item<'a>], indexed: bool) -> Vec<StateRow<'a>> {
 }
 
 fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<StateRow<'a>>) {
-    let mut winners: HashMap<&'a str, (OrderKey, &'a Option<Value>, i32), foldhash::fast::RandomState> =
-        HashMap::default();
+    let mut winners: HashMap<
+        &'a str,
+        (OrderKey, &'a Option<Value>, i32),
+        foldhash::fast::RandomState,
+    > = HashMap::default();
     let mut moments: BTreeMap<Time, StateRow<'a>> = BTreeMap::new();
     let row_at = |item: &Item<'a>| StateRow {
         shard: item.home.shard,

@@ -7,9 +7,9 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use statetrail_event::{EntityName, Event};
 
-use crate::codec::encode_changes;
 use super::failure::Failure;
 use crate::KnownEvent;
+use crate::codec::encode_changes;
 use crate::range::check_range;
 
 /// Bytes that the changes of most events take; what takes more costs a longer copy.

@@ -3,8 +3,8 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
-use crate::codec::{KeyBytes, Unreadable, decode_key, decode_state, encode_key, encode_state};
 use super::failure::{Failure, read_blob};
+use crate::codec::{KeyBytes, Unreadable, decode_key, decode_state, encode_key, encode_state};
 use crate::{Entity, KnownEvent};
 
 /// What the store knows of an entity.

@@ -2,9 +2,9 @@
 
 use rusqlite::{ErrorCode, Row};
 
-use crate::codec::Unreadable;
 use super::schema::BUSY_TIMEOUT;
 use crate::StoreError;
+use crate::codec::Unreadable;
 
 /// An error inside of this module, before it is known at which place.
 #[derive(Debug)]

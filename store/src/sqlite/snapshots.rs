@@ -24,12 +24,12 @@ use std::ops::Bound;
 use rusqlite::{Connection, Row, params};
 use statetrail_event::{OrderKey, State, Time};
 
-use crate::codec::{
-    decode_changes, decode_key, decode_state, encode_key, encode_state, merge_state,
-};
 use super::entities::EntityRow;
 use super::failure::{Failure, read_blob};
 use super::trail::{Slice, read_key};
+use crate::codec::{
+    decode_changes, decode_key, decode_state, encode_key, encode_state, merge_state,
+};
 use crate::key_range::KeyRange;
 use crate::{KnownEvent, Order};
 

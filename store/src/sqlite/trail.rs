@@ -7,10 +7,10 @@ use rusqlite::{Connection, Row, params};
 use statetrail_event::{EntityName, Event, EventId, OrderKey, Source, State, Time};
 
 use super::buckets;
-use crate::codec::decode_changes;
 use super::entities;
 use super::failure::{Failure, read_blob};
 use super::snapshots::{self, Covered};
+use crate::codec::decode_changes;
 use crate::key_range::KeyRange;
 use crate::{KnownEvent, Order, TrailQuery};
 
@@ -122,7 +122,8 @@ pub(super) fn trail(
 ) -> Result<Vec<KnownEvent>, Failure> {
     let mut found = Vec::new();
     let Some(entity) = entities::find(connection, name)? else { return Ok(found) };
-    let range = KeyRange::of(query.from, query.to).and_then(|range| range.within(entity.first, entity.last));
+    let range = KeyRange::of(query.from, query.to)
+        .and_then(|range| range.within(entity.first, entity.last));
     let Some(range) = range else { return Ok(found) };
     let as_known_at = query.as_known_at;
     let slice = Slice { connection, entity_number: entity.number, range, as_known_at };

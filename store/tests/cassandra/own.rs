@@ -14,7 +14,10 @@ fn a_store_is_made_once_and_stays_as_it_was_made() {
         assert!(missing.to_string().contains("statetrail migrate --store cassandra://"));
         let made = migrate(&address, &plan()).await.unwrap();
         let Migrated::Created(settings) = made else { panic!("{made:?}") };
-        assert_eq!(migrate(&address, &plan()).await.unwrap(), Migrated::Unchanged(settings.clone()));
+        assert_eq!(
+            migrate(&address, &plan()).await.unwrap(),
+            Migrated::Unchanged(settings.clone())
+        );
         let store = CassandraStore::connect(&address).await.unwrap();
         assert_eq!(store.settings(), &settings);
 
