@@ -14,6 +14,9 @@
 //! | `rule`, `node`, `file` | where the event was made (extensions, optional) |
 //! | `data` | `{"set":{...},"unset":[...],"line":"..."}`, each part optional; absent if empty |
 //!
+//! In binary mode (a transport's headers hold the attributes, its body is `data`) the names and
+//! values are the same: [`Reader::read_binary`].
+//!
 //! Several events of one line travel as one JSON array (the batch of the JSON format).
 //!
 //! From other producers the reader takes any event that has `id`, `source`, `type`, `time`, a
@@ -22,9 +25,10 @@
 //! with the reason.
 
 mod read;
+mod shared;
 mod write;
 
-pub use read::{ReadError, read};
+pub use read::{ReadError, Reader, read};
 pub use write::{
     ChangeWriter, write_batch, write_changes, write_event, write_json_string, write_parts,
 };

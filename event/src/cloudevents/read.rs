@@ -2,17 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 
-use crate::{
-    Change, EntityName, EntityNameError, Event, EventId, MAX_SEQ, Source, Time, TimeError, Value,
-};
+use super::shared::Shared;
+use crate::{Change, EntityName, EntityNameError, Event, EventId, MAX_SEQ, Time, TimeError, Value};
 
 /// Longest event name and field name, in bytes.
 const MAX_NAME_BYTES: usize = 256;
+/// Sources and rules, each, that a [`Reader`] remembers: pods that log at the same time, at about
+/// 200 bytes each.
+const SHARED_SLOTS: usize = 1024;
 
 /// Why a message cannot become events.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,31 @@ pub enum ReadError {
     /// A field stands twice among `set` and `unset`.
     #[error("field {0:?} stands twice in one event")]
     FieldTwice(String),
+    /// In binary mode: an attribute that every event needs is not there.
+    #[error("the attribute {0:?} is missing")]
+    Missing(&'static str),
+    /// In binary mode: an attribute that holds a number holds something else.
+    #[error("the attribute {0:?} is not a whole number from 0 to {MAX_SEQ}")]
+    Number(&'static str),
+    /// The data has another form than JSON.
+    #[error("the data is {0:?}, statetrail reads application/json")]
+    ContentType(String),
+}
+
+impl ReadError {
+    /// A word for the cause that never changes, for counting and sorting.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ReadError::Form(_) | ReadError::Missing(_) | ReadError::Number(_) => "form",
+            ReadError::Version(_) => "version",
+            ReadError::Time { .. } => "time",
+            ReadError::Entity(_) => "entity",
+            ReadError::NoNamespace => "namespace",
+            ReadError::NoChanges | ReadError::ContentType(_) => "data",
+            ReadError::Name { .. } => "name",
+            ReadError::FieldTwice(_) => "field-twice",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -77,9 +103,12 @@ struct Wire<'a> {
     namespace: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "unsigned")]
     seq: Option<u64>,
-    rule: Option<String>,
-    node: Option<String>,
-    file: Option<String>,
+    #[serde(borrow)]
+    rule: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    node: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    file: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "unsigned")]
     offset: Option<u64>,
     data: Option<WireData>,
@@ -93,23 +122,136 @@ struct WireData {
     line: Option<String>,
 }
 
-/// Reads one event or a batch.
+/// Reads one event or a batch. Whoever reads many keeps a [`Reader`].
 ///
 /// # Errors
 /// When any event in it is not what the module's documentation describes: a message is taken
 /// whole or not at all.
 pub fn read(json: &[u8]) -> Result<Vec<Event>, ReadError> {
-    let is_batch = json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    if is_batch {
-        let batch: Vec<Wire<'_>> = serde_json::from_slice(json)?;
-        return batch.into_iter().map(Wire::into_event).collect();
+    let mut events = Vec::new();
+    Reader { shared: Shared::with_slots(1) }.read(json, &mut events)?;
+    Ok(events)
+}
+
+/// Reads one message after another, and lets their events share what most of them have in
+/// common: sources and rules. It remembers a bounded number of them.
+#[derive(Debug)]
+pub struct Reader {
+    shared: Shared,
+}
+
+impl Default for Reader {
+    fn default() -> Reader {
+        Reader { shared: Shared::with_slots(SHARED_SLOTS) }
     }
-    let wire: Wire<'_> = serde_json::from_slice(json)?;
-    Ok(vec![wire.into_event()?])
+}
+
+impl Reader {
+    /// Appends the events of one message in structured mode: one event or a batch.
+    ///
+    /// # Errors
+    /// As [`read`]; nothing is appended then.
+    pub fn read(&mut self, json: &[u8], events: &mut Vec<Event>) -> Result<(), ReadError> {
+        let is_batch = json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+        if !is_batch {
+            let wire: Wire<'_> = serde_json::from_slice(json)?;
+            events.push(wire.into_event(&mut self.shared)?);
+            return Ok(());
+        }
+        let batch: Vec<Wire<'_>> = serde_json::from_slice(json)?;
+        let before = events.len();
+        for wire in batch {
+            match wire.into_event(&mut self.shared) {
+                Ok(event) => events.push(event),
+                Err(error) => {
+                    events.truncate(before);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the event of one message in binary mode: its attributes by their names, and its
+    /// data, which is JSON or not there. Attributes that statetrail does not know are skipped.
+    ///
+    /// # Errors
+    /// As [`read`]; nothing is appended then.
+    pub fn read_binary<'a>(
+        &mut self,
+        attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+        data: Option<&[u8]>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), ReadError> {
+        let wire = Wire::of_attributes(attributes, data)?;
+        events.push(wire.into_event(&mut self.shared)?);
+        Ok(())
+    }
+}
+
+impl<'a> Wire<'a> {
+    fn of_attributes(
+        attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+        data: Option<&[u8]>,
+    ) -> Result<Wire<'a>, ReadError> {
+        let [mut specversion, mut id, mut source, mut event_type, mut subject, mut time] =
+            [None; 6];
+        let [mut namespace, mut rule, mut node, mut file, mut seq, mut offset] = [None; 6];
+        for (name, value) in attributes {
+            let slot = match name {
+                "specversion" => &mut specversion,
+                "id" => &mut id,
+                "source" => &mut source,
+                "type" => &mut event_type,
+                "subject" => &mut subject,
+                "time" => &mut time,
+                "namespace" => &mut namespace,
+                "rule" => &mut rule,
+                "node" => &mut node,
+                "file" => &mut file,
+                "seq" => &mut seq,
+                "offset" => &mut offset,
+                "datacontenttype" if data.is_some() && !is_json(value) => {
+                    return Err(ReadError::ContentType(value.chars().take(80).collect()));
+                }
+                _ => continue,
+            };
+            *slot = Some(value);
+        }
+        let needed =
+            |name, value: Option<&'a str>| value.map(Cow::Borrowed).ok_or(ReadError::Missing(name));
+        Ok(Wire {
+            specversion: needed("specversion", specversion)?,
+            id: needed("id", id)?,
+            source: needed("source", source)?,
+            event_type: needed("type", event_type)?,
+            subject: needed("subject", subject)?,
+            time: needed("time", time)?,
+            namespace: namespace.map(Cow::Borrowed),
+            seq: number("seq", seq)?,
+            rule: rule.map(Cow::Borrowed),
+            node: node.map(Cow::Borrowed),
+            file: file.map(Cow::Borrowed),
+            offset: number("offset", offset)?,
+            data: data.map(serde_json::from_slice).transpose()?,
+        })
+    }
+}
+
+/// Whether a media type stands for JSON, whatever its parameters are.
+fn is_json(media_type: &str) -> bool {
+    let name = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    name == "application/json" || name == "text/json" || name.ends_with("+json")
+}
+
+fn number(name: &'static str, text: Option<&str>) -> Result<Option<u64>, ReadError> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| *number <= MAX_SEQ);
+    number.map(Some).ok_or(ReadError::Number(name))
 }
 
 impl Wire<'_> {
-    fn into_event(self) -> Result<Event, ReadError> {
+    fn into_event(self, shared: &mut Shared) -> Result<Event, ReadError> {
         if self.specversion != "1.0" {
             return Err(ReadError::Version(self.specversion.into_owned()));
         }
@@ -137,13 +279,9 @@ impl Wire<'_> {
             time,
             seq: self.seq.unwrap_or(0),
             changes,
-            source: Arc::new(Source {
-                uri: self.source.into_owned(),
-                node: self.node,
-                file: self.file,
-            }),
+            source: shared.source(&self.source, self.node.as_deref(), self.file.as_deref()),
             offset: self.offset,
-            rule: self.rule.map(Into::into),
+            rule: self.rule.map(|rule| shared.rule(&rule)),
             line,
         })
     }
@@ -213,20 +351,28 @@ impl<'de> Deserialize<'de> for SetChanges {
 
 /// A whole number, written as JSON number or as digits in a string.
 fn unsigned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "not a whole number from 0 to 9223372036854775807")]
-    enum NumberOrText<'a> {
-        Number(u64),
-        #[serde(borrow)]
-        Text(Cow<'a, str>),
+    struct NumberVisitor;
+    impl Visitor<'_> for NumberVisitor {
+        type Value = Option<u64>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(formatter, "a whole number from 0 to {MAX_SEQ}")
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Option<u64>, E> {
+            let outside = || E::invalid_value(serde::de::Unexpected::Unsigned(number), &self);
+            (number <= MAX_SEQ).then_some(Some(number)).ok_or_else(outside)
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Option<u64>, E> {
+            let number = text.parse().ok().filter(|number| *number <= MAX_SEQ);
+            let outside = || E::invalid_value(serde::de::Unexpected::Str(text), &self);
+            number.map(Some).ok_or_else(outside)
+        }
+
+        fn visit_unit<E>(self) -> Result<Option<u64>, E> {
+            Ok(None)
+        }
     }
-    let number = match Option::<NumberOrText<'de>>::deserialize(deserializer)? {
-        None => return Ok(None),
-        Some(NumberOrText::Number(number)) => Some(number),
-        Some(NumberOrText::Text(text)) => text.parse().ok(),
-    };
-    match number {
-        Some(number) if number <= MAX_SEQ => Ok(Some(number)),
-        _ => Err(D::Error::custom(format_args!("not a whole number from 0 to {MAX_SEQ}"))),
-    }
+    deserializer.deserialize_any(NumberVisitor)
 }

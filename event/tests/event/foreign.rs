@@ -1,7 +1,7 @@
 //! Events of other producers: what is taken, and what is refused with which words.
 
 use serde_json::{Value as Json, json};
-use statetrail_event::cloudevents::read;
+use statetrail_event::cloudevents::{Reader, read};
 use statetrail_event::{Change, EventId, MAX_SEQ, Value};
 
 /// An event of another producer with no more than it must have.
@@ -190,20 +190,29 @@ fn every_fault_of_form_says_where() {
             r#"{"data":{"line":5}}"#,
             "invalid type: integer `5`, expected a string at line 1 column 17",
         ),
-        (r#"{"seq":"-1"}"#, "not a whole number from 0 to 9223372036854775807 at line 1 column 12"),
-        (r#"{"seq":-1}"#, "not a whole number from 0 to 9223372036854775807 at line 1 column 10"),
-        (r#"{"seq":1.5}"#, "not a whole number from 0 to 9223372036854775807 at line 1 column 11"),
+        (
+            r#"{"seq":"-1"}"#,
+            r#"invalid value: string "-1", expected a whole number from 0 to 9223372036854775807 at line 1 column 11"#,
+        ),
+        (
+            r#"{"seq":-1}"#,
+            r#"invalid type: integer `-1`, expected a whole number from 0 to 9223372036854775807 at line 1 column 9"#,
+        ),
+        (
+            r#"{"seq":1.5}"#,
+            r#"invalid type: floating point `1.5`, expected a whole number from 0 to 9223372036854775807 at line 1 column 10"#,
+        ),
         (
             r#"{"seq":"9223372036854775808"}"#,
-            "not a whole number from 0 to 9223372036854775807 at line 1 column 29",
+            r#"invalid value: string "9223372036854775808", expected a whole number from 0 to 9223372036854775807 at line 1 column 28"#,
         ),
         (
             r#"{"offset":9223372036854775808}"#,
-            "not a whole number from 0 to 9223372036854775807 at line 1 column 30",
+            r#"invalid value: integer `9223372036854775808`, expected a whole number from 0 to 9223372036854775807 at line 1 column 29"#,
         ),
         (
             r#"{"offset":""}"#,
-            "not a whole number from 0 to 9223372036854775807 at line 1 column 13",
+            r#"invalid value: string "", expected a whole number from 0 to 9223372036854775807 at line 1 column 12"#,
         ),
         (r#"{"id":"\ud800"}"#, "unexpected end of hex escape at line 1 column 14"),
     ];
@@ -212,4 +221,51 @@ fn every_fault_of_form_says_where() {
         let cause = refusal.strip_prefix("not a CloudEvent that statetrail can store: ");
         assert_eq!(cause, Some(message), "{text}");
     }
+}
+
+/// The same event in binary mode and in structured mode is the same event.
+#[test]
+fn attributes_and_data_give_the_event_that_one_object_gives() {
+    let mut structured = plain();
+    structured["namespace"] = json!("other");
+    structured["seq"] = json!("7");
+    structured["rule"] = json!("f/r");
+    structured["node"] = json!("n1");
+    structured["datacontenttype"] = json!("application/json");
+    structured["traceparent"] = json!("00-1");
+    let attributes = structured.as_object().unwrap().clone();
+    let attributes =
+        attributes.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+    let data = json!({"set": {"a": 1}, "unset": ["b"], "line": "x"});
+    structured["data"] = data.clone();
+
+    let mut events = Vec::new();
+    let data = serde_json::to_vec(&data).unwrap();
+    Reader::default().read_binary(attributes, Some(&data), &mut events).unwrap();
+    assert_eq!(events, read(&serde_json::to_vec(&structured).unwrap()).unwrap());
+    assert_eq!((events[0].seq, events[0].changes.len()), (7, 2));
+}
+
+#[test]
+fn a_reader_s_events_share_their_sources_and_rules() {
+    let mut reader = Reader::default();
+    let mut events = Vec::new();
+    for source in ["/shop/a/b", "/shop/a/c", "/shop/a/b"] {
+        let mut event = with("source", json!(source));
+        event["rule"] = json!("f/r");
+        reader.read(&serde_json::to_vec(&event).unwrap(), &mut events).unwrap();
+    }
+    assert!(std::sync::Arc::ptr_eq(&events[0].source, &events[2].source));
+    assert_eq!(events[1].source.uri, "/shop/a/c");
+    let rules: Vec<_> = events.iter().map(|event| event.rule.as_ref().unwrap().as_ptr()).collect();
+    assert!(rules[0] == rules[1] && rules[1] == rules[2]);
+}
+
+#[test]
+fn a_batch_with_a_fault_leaves_nothing_behind() {
+    let batch = json!([plain(), with("time", json!("noon"))]);
+    let mut events = Vec::new();
+    let error = Reader::default().read(&serde_json::to_vec(&batch).unwrap(), &mut events);
+    assert_eq!(error.unwrap_err().kind(), "time");
+    assert!(events.is_empty());
 }
