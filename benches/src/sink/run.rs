@@ -30,7 +30,7 @@ impl Sink {
         let http = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = Command::new(binary)
             .args(["--store", store, "--kafka-brokers", brokers, "--kafka-topics", topic])
-            .args(["--kafka-group", topic, "--dead-letter-topic", topic])
+            .args(["--kafka-group", topic])
             .arg("--http-listen")
             .arg(http.to_string())
             .args(["--log-level", "warn"])

@@ -1,0 +1,200 @@
+//! Whether Kafka is there, lets us in and has our topics.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer};
+
+use super::config::{base_config, producer_config};
+use super::context::{ClientErrors, QuietContext};
+use crate::exit::{Exit, Failure};
+use crate::settings::KafkaSettings;
+
+/// One question, so that a refusal is seen soon.
+const ASK_WITHIN: Duration = Duration::from_secs(3);
+/// How long a broker that makes topics by itself may take.
+const MADE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Waits until brokers answer, and looks for topics: those to read, and those of dead letters,
+/// which a broker may make when it is asked. Returns the number of partitions of each topic read.
+///
+/// # Errors
+/// When no broker answers `within` that time, Kafka does not let us in, or a topic is missing.
+pub fn check_topics(
+    kafka: &KafkaSettings,
+    dead_letters: &[String],
+    within: Duration,
+) -> Result<Vec<usize>, Failure> {
+    let context = QuietContext::default();
+    let consumer: BaseConsumer<QuietContext> = base_config(kafka)
+        .create_with_context(context.clone())
+        .map_err(|error| Failure::new(Exit::Settings, format!("kafka client: {error}")))?;
+    let deadline = Instant::now() + within;
+    let mut partitions = Vec::new();
+    for topic in &kafka.topics {
+        let found = ask(kafka, &consumer, &context.errors, topic, deadline)?;
+        partitions.push(found.ok_or_else(|| {
+            let hint = "create it, or correct kafka.topics";
+            Failure::new(
+                Exit::TopicMissing,
+                format!("topic {topic} is missing at {}: {hint}", kafka.brokers),
+            )
+        })?);
+    }
+    if !dead_letters.is_empty() {
+        check_dead_letters(kafka, dead_letters, deadline)?;
+    }
+    Ok(partitions)
+}
+
+fn check_dead_letters(
+    kafka: &KafkaSettings,
+    topics: &[String],
+    deadline: Instant,
+) -> Result<(), Failure> {
+    let context = QuietContext::default();
+    let producer: BaseProducer<DeadLetterCheck> = producer_config(kafka)
+        .create_with_context(DeadLetterCheck(context.clone()))
+        .map_err(|error| Failure::new(Exit::Settings, format!("kafka client: {error}")))?;
+    for topic in topics {
+        let made_by = Instant::now() + MADE_WITHIN;
+        while ask_client(kafka, producer.client(), &context.errors, topic, deadline)?.is_none() {
+            if Instant::now() >= made_by {
+                let hint = "create it, or correct dead_letter.topic";
+                let message =
+                    format!("dead-letter topic {topic} is missing at {}: {hint}", kafka.brokers);
+                return Err(Failure::new(Exit::TopicMissing, message));
+            }
+            // Asking made it; it is there when its leader is.
+            producer.poll(Duration::from_millis(100));
+        }
+    }
+    Ok(())
+}
+
+/// The number of partitions of a topic, or `None` if there is no such topic.
+fn ask(
+    kafka: &KafkaSettings,
+    consumer: &BaseConsumer<QuietContext>,
+    errors: &ClientErrors,
+    topic: &str,
+    deadline: Instant,
+) -> Result<Option<usize>, Failure> {
+    loop {
+        // Errors are told by polling, and only then.
+        let _ = consumer.poll(Duration::ZERO);
+        let answer = consumer.fetch_metadata(Some(topic), ask_within(deadline));
+        let _ = consumer.poll(Duration::ZERO);
+        if let Some(found) = understand(kafka, errors, topic, answer, deadline)? {
+            return Ok(found.count());
+        }
+    }
+}
+
+fn ask_client<C: ClientContext>(
+    kafka: &KafkaSettings,
+    client: &rdkafka::client::Client<C>,
+    errors: &ClientErrors,
+    topic: &str,
+    deadline: Instant,
+) -> Result<Option<usize>, Failure> {
+    loop {
+        let answer = client.fetch_metadata(Some(topic), ask_within(deadline));
+        if let Some(found) = understand(kafka, errors, topic, answer, deadline)? {
+            return Ok(found.count());
+        }
+    }
+}
+
+enum Found {
+    Missing,
+    Partitions(usize),
+}
+
+impl Found {
+    fn count(self) -> Option<usize> {
+        match self {
+            Found::Missing => None,
+            Found::Partitions(count) => Some(count),
+        }
+    }
+}
+
+fn ask_within(deadline: Instant) -> Duration {
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    remaining.clamp(Duration::from_millis(100), ASK_WITHIN)
+}
+
+/// What an answer means; `None` if it is worth asking again.
+fn understand(
+    kafka: &KafkaSettings,
+    errors: &ClientErrors,
+    topic: &str,
+    answer: Result<rdkafka::metadata::Metadata, KafkaError>,
+    deadline: Instant,
+) -> Result<Option<Found>, Failure> {
+    if let Some(reason) = errors.denied() {
+        return Err(denied(kafka, &reason));
+    }
+    let metadata = match answer {
+        Ok(metadata) => metadata,
+        Err(error) if Instant::now() < deadline => {
+            tracing::info!(brokers = kafka.brokers, %error, "waiting for kafka");
+            return Ok(None);
+        }
+        Err(error) => return Err(failure_of(kafka, errors, &error)),
+    };
+    let Some(found) = metadata.topics().iter().find(|it| it.name() == topic) else {
+        return Ok(Some(Found::Missing));
+    };
+    match found.error().map(RDKafkaErrorCode::from) {
+        None if found.partitions().is_empty() => Ok(Some(Found::Missing)),
+        None => Ok(Some(Found::Partitions(found.partitions().len()))),
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            let hint = "let the user read and describe it";
+            let message =
+                format!("Kafka at {} denies access to topic {topic}: {hint}", kafka.brokers);
+            Err(Failure::new(Exit::KafkaDenied, message))
+        }
+        Some(RDKafkaErrorCode::LeaderNotAvailable) if Instant::now() < deadline => Ok(None),
+        Some(_) => Ok(Some(Found::Missing)),
+    }
+}
+
+fn denied(kafka: &KafkaSettings, reason: &str) -> Failure {
+    let hint = "check kafka.security (user, password, certificates)";
+    let message = format!("Kafka at {} does not let us in: {reason}: {hint}", kafka.brokers);
+    Failure::new(Exit::KafkaDenied, message)
+}
+
+/// What an error of a client means for the process.
+pub fn failure_of(kafka: &KafkaSettings, errors: &ClientErrors, error: &KafkaError) -> Failure {
+    if let Some(reason) = errors.denied() {
+        return denied(kafka, &reason);
+    }
+    let reason = errors.last().unwrap_or_else(|| error.to_string());
+    let hint = "check kafka.brokers and that the brokers run";
+    let message = format!("no broker of {} answers: {reason}: {hint}", kafka.brokers);
+    Failure::new(Exit::BrokersAway, message)
+}
+
+/// Only there because a producer's context has to have an opinion on deliveries.
+struct DeadLetterCheck(QuietContext);
+
+impl ClientContext for DeadLetterCheck {
+    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(error, reason);
+    }
+}
+
+impl rdkafka::producer::ProducerContext for DeadLetterCheck {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &rdkafka::producer::DeliveryResult<'_>, (): ()) {}
+}

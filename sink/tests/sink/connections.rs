@@ -1,0 +1,151 @@
+//! What is wrong before anything is read: one line that says what, where and what to do, with a
+//! code of its own. And what is right: TLS and SCRAM.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use statetrail_servers::{Kafka, KafkaOptions, Scram};
+use tempfile::tempdir;
+
+use crate::support::{Sink, SinkSettings, Topic, assert_stored, events};
+
+fn run(arguments: &[&str]) -> Output {
+    let mut sink = Command::new(env!("CARGO_BIN_EXE_statetrail-sink"));
+    sink.args(arguments).args(["--http-listen", "off"]).env_clear().output().unwrap()
+}
+
+/// The exit code and the one line on standard error that is no log line.
+fn failure(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = run(arguments);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let errors: Vec<&str> = told.lines().filter(|line| line.starts_with("error: ")).collect();
+    let [error] = errors.as_slice() else { panic!("not one line: {told}") };
+    (output.status.code(), (*error).to_owned())
+}
+
+fn address(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+#[test]
+fn what_is_not_there_is_named_with_a_code() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::new(kafka.brokers(), "there", 1);
+    let folder = tempdir().unwrap();
+    let store = address(&folder.path().join("store.db"));
+    let no_folder = address(&folder.path().join("missing/store.db"));
+    let no_store = folder.path().join("text.db");
+    std::fs::write(&no_store, "this is a text and no database, and long enough to tell").unwrap();
+    let no_store = address(&no_store);
+    let letters = topic.dead_letter_name();
+    let cases = [
+        (
+            store.as_str(),
+            "127.0.0.1:1",
+            &*topic.name,
+            &*letters,
+            10,
+            "no broker of 127.0.0.1:1 answers",
+        ),
+        (&store, kafka.brokers(), "nowhere", &letters, 11, "topic nowhere is missing"),
+        (
+            &no_folder,
+            kafka.brokers(),
+            &topic.name,
+            &letters,
+            14,
+            "missing/store.db: cannot be opened",
+        ),
+        (&no_store, kafka.brokers(), &topic.name, &letters, 16, "not a statetrail store"),
+    ];
+    for (store, brokers, name, letters, code, told) in cases {
+        let arguments = [
+            "--store",
+            store,
+            "--kafka-brokers",
+            brokers,
+            "--kafka-topics",
+            name,
+            "--dead-letter-topic",
+            letters,
+            "--startup-timeout",
+            "1s",
+        ];
+        let begun = Instant::now();
+        let (exit, error) = failure(&arguments);
+        assert_eq!(exit, Some(code), "{error}");
+        assert!(error.contains(told), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    }
+    let output = run(&[
+        "--store",
+        &store,
+        "--kafka-brokers",
+        kafka.brokers(),
+        "--kafka-topics",
+        &topic.name,
+        "--check-connections",
+    ]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains(&format!("topic {}: 1 partitions", topic.name)), "{told}");
+    assert!(!folder.path().join("store.db").exists(), "a check makes no store");
+}
+
+#[test]
+fn tls_and_scram() {
+    let scram = Scram { user: "ann".to_owned(), password: "correct".to_owned() };
+    let options = KafkaOptions { scram: Some(scram), tls: true, ..KafkaOptions::default() };
+    let kafka = Kafka::start_with(&options).unwrap();
+    let topic = Topic::new(kafka.brokers(), "secure", 1);
+    let folder = tempdir().unwrap();
+    topic.produce(&events(0..10));
+    let right = folder.path().join("right");
+    let wrong = folder.path().join("wrong");
+    std::fs::write(&right, "correct\n").unwrap();
+    std::fs::write(&wrong, "mistaken\n").unwrap();
+    let user = |password: &Path| {
+        [
+            "--kafka-security-sasl-mechanism=SCRAM-SHA-512".to_owned(),
+            "--kafka-security-sasl-username=ann".to_owned(),
+            format!("--kafka-security-sasl-password-file={}", password.display()),
+        ]
+    };
+    let trust = [format!("--kafka-security-tls-ca-file={}", kafka.ca_pem().unwrap().display())];
+    let mistrust = ["--kafka-security-tls-enabled=true".to_owned()];
+
+    let scram_brokers = kafka.scram_brokers().unwrap();
+    let tls_brokers = kafka.tls_brokers().unwrap();
+    let right_user = user(&right);
+    let good: [(&str, &[String]); 2] = [(&scram_brokers, &right_user), (&tls_brokers, &trust)];
+    for (index, (brokers, flags)) in good.into_iter().enumerate() {
+        let store = folder.path().join(format!("{index}.db"));
+        let group = format!("--kafka-group=secure-{index}");
+        let mut settings = SinkSettings::new(&topic, &store).with(&[&group]);
+        settings.brokers = brokers.to_owned();
+        settings.more.extend(flags.iter().cloned());
+        let sink = Sink::start_ready(&settings);
+        assert_stored(&store, &events(0..10));
+        assert_eq!(sink.stop().code, Some(0));
+    }
+    let wrong_user = user(&wrong);
+    let bad: [(&str, &[String]); 2] = [(&scram_brokers, &wrong_user), (&tls_brokers, &mistrust)];
+    for (brokers, flags) in bad {
+        let store = address(&folder.path().join("bad.db"));
+        let mut arguments =
+            vec!["--store", &store, "--kafka-brokers", brokers, "--kafka-topics", &topic.name];
+        arguments.extend(flags.iter().map(String::as_str));
+        let (exit, error) = failure(&arguments);
+        assert_eq!(exit, Some(12), "{error}");
+        assert!(error.contains("does not let us in") && !error.contains("mistaken"), "{error}");
+    }
+}
+
+#[test]
+fn it_starts_in_a_moment() {
+    let begun = Instant::now();
+    let output =
+        run(&["--store=sqlite:x.db", "--kafka-brokers=b:1", "--kafka-topics=t", "--check"]);
+    assert!(output.status.success());
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}

@@ -1,0 +1,169 @@
+//! Messages that can never be stored, among good ones.
+
+use rdkafka::Message;
+use rdkafka::message::{Headers, OwnedMessage};
+use statetrail_servers::Kafka;
+use tempfile::tempdir;
+
+use crate::support::{
+    Sink, SinkSettings, Topic, assert_stored, dead_letters, event, events, message, wait_until,
+};
+
+const FIVE_MB: usize = 5_000_000;
+
+fn header(message: &OwnedMessage, name: &str) -> Option<String> {
+    let headers = message.headers()?;
+    let header = headers.iter().find(|header| header.key == name)?;
+    Some(String::from_utf8_lossy(header.value?).into_owned())
+}
+
+/// The event with one attribute replaced.
+fn with(key: &str, value: serde_json::Value) -> Vec<u8> {
+    let mut json: serde_json::Value = serde_json::from_slice(&message(&[event(1)])).unwrap();
+    json[key] = value;
+    serde_json::to_vec(&json).unwrap()
+}
+
+#[test]
+fn poison_among_good_messages_goes_to_its_own_topic_and_the_rest_flows() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::with(kafka.brokers(), "poison", 2, &[("max.message.bytes", "6000000")]);
+    let folder = tempdir().unwrap();
+    let store = folder.path().join("store.db");
+    let sink = Sink::start_ready(&SinkSettings::new(&topic, &store));
+
+    let poison: Vec<(Option<Vec<u8>>, &str)> = vec![
+        (Some(b"no JSON at all".to_vec()), "form"),
+        (Some(b"{\"some\": \"json\"}".to_vec()), "form"),
+        (Some(vec![0xff, 0xfe, 0x00]), "form"),
+        (Some(Vec::new()), "form"),
+        (None, "no-value"),
+        (Some(with("id", 5.into())), "form"),
+        (Some(with("specversion", "0.3".into())), "version"),
+        (Some(with("time", "noon".into())), "time"),
+        (Some(with("time", "9999-01-01T00:00:00Z".into())), "time"),
+        (Some(with("subject", "no-slash".into())), "entity"),
+        (Some(with("subject", "order/a\u{7}b".into())), "entity"),
+        (Some(with("data", serde_json::json!({"set": {"a": [1]}}))), "form"),
+        (Some(with("data", serde_json::json!({"other": 1}))), "data"),
+        (Some(with("seq", "-1".into())), "form"),
+        (Some(vec![b'x'; FIVE_MB]), "form"),
+    ];
+    let mut good = Vec::new();
+    for (index, (value, _)) in poison.iter().enumerate() {
+        let part = events((index as u64 * 100)..(index as u64 * 100 + 100));
+        topic.produce(&part);
+        good.extend(part);
+        let key = format!("key-{index}");
+        topic.send(Some(key.as_bytes()), value.as_deref(), &[("trace", "t-1")]);
+    }
+    // A long line and a name of odd characters are no poison.
+    let mut odd = event(5000);
+    odd.entity = statetrail_event::EntityName::new("shop", "o r%d", "ä/ö?#\u{1f980}\"'").unwrap();
+    let mut long = event(5001);
+    long.line = Some("y".repeat(FIVE_MB));
+    topic.produce(&[odd.clone(), long.clone()]);
+    good.extend([odd, long]);
+    topic.flush();
+
+    assert_stored(&store, &good);
+    let letters = dead_letters(&topic, poison.len());
+    for (index, (value, kind)) in poison.iter().enumerate() {
+        let key = format!("key-{index}");
+        let letter = letters.iter().find(|it| it.key() == Some(key.as_bytes())).unwrap();
+        assert_eq!(letter.payload(), value.as_deref(), "{kind}");
+        assert_eq!(header(letter, "statetrail-error-kind").as_deref(), Some(*kind), "{index}");
+        assert_eq!(header(letter, "trace").as_deref(), Some("t-1"));
+        assert_eq!(header(letter, "statetrail-topic").as_deref(), Some(&*topic.name));
+        for name in ["error", "partition", "offset", "timestamp", "failed-at"] {
+            let value = header(letter, &format!("statetrail-{name}"));
+            assert!(value.is_some_and(|value| !value.is_empty()), "{name}");
+        }
+    }
+    topic.wait_until_committed();
+    wait_until("they are counted", || {
+        sink.metric("sink_dead_letters_total") == poison.len() as f64
+    });
+    assert_eq!(sink.stop().code, Some(0));
+}
+
+#[test]
+fn events_of_others_are_stored_in_every_mode() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::new(kafka.brokers(), "modes", 1);
+    let folder = tempdir().unwrap();
+    let store = folder.path().join("store.db");
+    let structured = message(&[event(1)]);
+    topic.send(None, Some(&structured), &[("content-type", "application/cloudevents+json")]);
+    let attributes = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", "A-1"),
+        ("ce_source", "/billing/invoices"),
+        ("ce_type", "invoice.sent"),
+        ("ce_subject", "invoice/7"),
+        ("ce_time", "2026-11-22T10:00:00Z"),
+        ("ce_tracestate", "x"),
+        ("content-type", "application/json"),
+    ];
+    topic.send(None, Some(br#"{"set": {"status": "sent"}}"#), &attributes);
+    topic.flush();
+
+    let _sink = Sink::start_ready(&SinkSettings::new(&topic, &store));
+    wait_until("both are stored", || crate::support::stored(&store).len() == 2);
+    let stored = crate::support::stored(&store);
+    assert_eq!(stored[&event(1).id.0].event, event(1));
+    let other = stored.values().find(|it| it.event.entity.namespace() == "billing").unwrap();
+    assert_eq!(other.event.entity.as_str(), "billing/invoice/7");
+    assert_eq!(other.event.name, "sent");
+}
+
+#[test]
+fn a_dead_letter_topic_that_takes_less_gets_the_beginning() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::with(kafka.brokers(), "large", 1, &[("max.message.bytes", "6000000")]);
+    let small = Topic::with(kafka.brokers(), "small", 1, &[("max.message.bytes", "100000")]);
+    let folder = tempdir().unwrap();
+    let store = folder.path().join("store.db");
+    topic.send(Some(b"long"), Some(&vec![b'x'; FIVE_MB]), &[]);
+    topic.produce(&[event(1)]);
+    let settings =
+        SinkSettings::new(&topic, &store).with(&["--dead-letter-topic", &small.dead_letter_name()]);
+    let _sink = Sink::start_ready(&settings);
+    assert_stored(&store, &[event(1)]);
+    let letters = dead_letters(&small, 1);
+    assert_eq!(letters[0].payload().map(<[u8]>::len), Some(64 << 10));
+    assert_eq!(header(&letters[0], "statetrail-truncated").as_deref(), Some("5000000"));
+    topic.wait_until_committed();
+}
+
+#[test]
+fn a_dead_letter_topic_that_is_away_holds_the_offset_back() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::new(kafka.brokers(), "held", 1);
+    // With one replica there are never two in sync, so nothing is taken.
+    let closed = Topic::with(kafka.brokers(), "closed", 1, &[("min.insync.replicas", "2")]);
+    let folder = tempdir().unwrap();
+    let store = folder.path().join("store.db");
+    let settings = SinkSettings::new(&topic, &store).with(&[
+        "--dead-letter-topic",
+        &closed.dead_letter_name(),
+        "--unready-after=100ms",
+        "--drain-timeout=1s",
+        "--kafka-property=message.timeout.ms=1000",
+    ]);
+    topic.produce(&[event(1)]);
+    topic.send(None, Some(b"poison"), &[]);
+    topic.produce(&[event(2)]);
+    let sink = Sink::start_ready(&settings);
+    assert_stored(&store, &[event(1), event(2)]);
+    wait_until("it tells", || sink.get("/health/readyz").is_some_and(|(status, _)| status == 503));
+    wait_until("the first is committed", || topic.committed()[0].0 == 1);
+    assert_eq!(sink.stop().code, Some(17));
+    assert_eq!(topic.committed()[0].0, 1, "nothing behind the poison");
+
+    let open = SinkSettings::new(&topic, &store);
+    let sink = Sink::start_ready(&open);
+    assert_eq!(dead_letters(&topic, 1)[0].payload(), Some(&b"poison"[..]));
+    topic.wait_until_committed();
+    assert_eq!(sink.stop().code, Some(0));
+}

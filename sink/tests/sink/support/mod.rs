@@ -1,0 +1,25 @@
+//! What the tests have in common: topics, sinks as processes, and what has to be in the store.
+
+mod events;
+mod kafka;
+mod process;
+mod store;
+
+pub(crate) use events::{event, events, message, shuffled};
+pub(crate) use kafka::{Topic, dead_letters};
+pub(crate) use process::{Sink, SinkSettings};
+pub(crate) use store::{assert_stored, stored};
+
+use std::time::{Duration, Instant};
+
+/// Long enough for a machine that is busy with other tests.
+pub(crate) const WITHIN: Duration = Duration::from_secs(60);
+
+/// Looks until it is so. A test that waits for what never comes fails and says for what.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + WITHIN;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never came: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
