@@ -38,8 +38,8 @@ bench-extract: ## lines to events, beside RegexSet with captures
 bench-import: ## log files into SQLite, beside a bare loop of inserts
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-import
 
-bench-query: ## the state at a moment, beside a bare SELECT
-	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-query
+bench-query: ## the state at a moment, beside a bare SELECT; STORE=cassandra asks a real Cassandra
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-query$(if $(STORE),-$(STORE))
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolchain and cargo-fuzz
 	for target in $$(ls fuzz/libfuzzer/fuzz_targets | sed 's/\.rs$$//'); do fuzz/run $$target $${FUZZ_SECONDS:-60} || exit 1; done

@@ -3,6 +3,7 @@
 
 pub mod bare_loop;
 pub mod bare_reads;
+pub mod cassandra_reads;
 pub mod process;
 mod report;
 mod rounds;

@@ -102,11 +102,17 @@ impl Workload {
 
 /// One entity's trail: the `number`-th event a second after the one before.
 pub fn trail(entity: &EntityName, events: u64) -> Vec<KnownEvent> {
-    (0..events).map(|number| trail_event(entity, number)).collect()
+    trail_every(entity, events, 1)
 }
 
-fn trail_event(entity: &EntityName, number: u64) -> KnownEvent {
-    let time = Time::from_nanos(1_790_000_000_000_000_000 + number as i64 * 1_000_000_000);
+/// The same with so many seconds from one event to the next.
+pub fn trail_every(entity: &EntityName, events: u64, seconds: u64) -> Vec<KnownEvent> {
+    (0..events).map(|number| trail_event(entity, number, seconds)).collect()
+}
+
+fn trail_event(entity: &EntityName, number: u64, seconds: u64) -> KnownEvent {
+    let after = (number * seconds) as i64 * 1_000_000_000;
+    let time = Time::from_nanos(1_790_000_000_000_000_000 + after);
     let step = ["counted", "reserved", "released", "moved"][(number % 4) as usize];
     let event = Event {
         id: EventId(u128::from(number).to_be_bytes()),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use statetrail_store::{EventStore, StoreAddress, StoreAddressError, StoreError};
+use statetrail_store::{EventStore, StoreAddress, StoreAddressError, StoreError, cassandra};
 
 use crate::failure::{Exit, Failure};
 use crate::waiting::{block_on, start_runtime};
@@ -128,6 +128,8 @@ pub fn prepare_for(address: &StoreAddress) -> Result<(), Failure> {
 pub fn store_failure(error: StoreError) -> Failure {
     let failure = Failure::new(Exit::Store, &error);
     match error {
+        // Nothing is gained by another place: the files of the address are wrong.
+        StoreError::Open { place, .. } if place.starts_with(cassandra::SCHEME) => failure,
         StoreError::Missing { .. } => failure
             .hint("statetrail import --rules RULES LOG...    creates it")
             .hint("statetrail demo                           creates one to play with"),

@@ -66,6 +66,18 @@ impl Value {
         Value::Text(text.into())
     }
 
+    /// A text that values share when they are equal: the value as it is shown, but whole numbers
+    /// look the same whether they are [`Value::Int`] or [`Value::Number`].
+    pub fn equal_text(&self) -> String {
+        match self {
+            Value::Number(number) => match whole(number.get()) {
+                Some(int) => int.to_string(),
+                None => self.to_string(),
+            },
+            _ => self.to_string(),
+        }
+    }
+
     /// The value with its text borrowed.
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
@@ -75,6 +87,14 @@ impl Value {
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
         }
     }
+}
+
+/// The whole number that is exactly this one, if an `i64` can be.
+fn whole(number: f64) -> Option<i64> {
+    // Two to the power of 63, the first number beyond an i64.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    let fits = number.trunc() == number && (-LIMIT..LIMIT).contains(&number);
+    fits.then_some(number as i64)
 }
 
 impl From<&str> for Value {
@@ -155,5 +175,27 @@ impl Visitor<'_> for ValueVisitor {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
         Ok(Value::text(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_equal_have_one_text() {
+        let number = |number| Value::Number(Finite::new(number).expect("a finite number"));
+        for (float, int) in [
+            (5.0, 5),
+            (-0.0, 0),
+            (1_152_921_504_606_846_976.0, 1_152_921_504_606_846_976),
+            (-9_223_372_036_854_775_808.0, i64::MIN),
+        ] {
+            assert_eq!(number(float).equal_text(), Value::Int(int).equal_text());
+        }
+        assert_eq!(number(0.5).equal_text(), "0.5");
+        assert_eq!(number(1e19).equal_text(), "10000000000000000000");
+        assert_eq!(Value::from("5.0").equal_text(), "5.0");
+        assert_eq!(Value::from(true).equal_text(), "true");
     }
 }

@@ -159,6 +159,18 @@ impl Condition {
         }
     }
 
+    /// Field and text by which a store may look states up: each that fulfils the condition has
+    /// a value in this field whose [`Value::equal_text`] is this text. `None` if there is no such
+    /// text: for other comparisons, and where one number can be typed in several ways.
+    pub fn exact(&self) -> Option<(&str, &str)> {
+        match &self.test {
+            Test::Compares(Comparison::Equal, typed) if typed.is_plain() => {
+                Some((&self.field, &typed.text))
+            }
+            _ => None,
+        }
+    }
+
     /// The field that it looks at.
     pub fn field(&self) -> &str {
         &self.field
@@ -184,6 +196,16 @@ impl Typed {
         let float = || Some(Number::Float(Finite::new(text.parse().ok()?)?));
         let number = text.parse().ok().map(Number::Int).or_else(float);
         Typed { text: text.to_owned(), number }
+    }
+
+    /// Whether every value that is equal to it has this very text.
+    fn is_plain(&self) -> bool {
+        let value = match self.number {
+            None => return true,
+            Some(Number::Int(int)) => Value::Int(int),
+            Some(Number::Float(float)) => Value::Number(float),
+        };
+        value.equal_text() == self.text
     }
 
     /// The order of the value relative to what was typed; `None` if they cannot be compared.

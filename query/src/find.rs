@@ -1,9 +1,19 @@
 //! Entities by their state, now or at any moment.
+//!
+//! A store may find entities by a value of their current state. That helps with a question about
+//! a moment after which little has happened, mostly the present: those that the store finds are
+//! candidates, and so are the few to which something happened afterwards. Each candidate's state
+//! at the moment decides.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use statetrail_event::{EntityName, OrderKey, State, Time};
-use statetrail_store::{Entity, EntityFilter, EventStore};
+use statetrail_store::{Entity, EntityFilter, EventStore, TimelineQuery};
 
 use crate::{Condition, Moment, PAGE, QueryError};
+
+/// With more events than these after the moment, every entity is looked at.
+const LATER_EVENTS_MAX: usize = 200;
 
 /// An entity that was looked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +38,15 @@ pub struct Find<'a> {
     page: usize,
     after: Option<EntityName>,
     finished: bool,
+    /// Field and text by which the store may know the candidates.
+    look_up: Option<(String, String)>,
+}
+
+/// Entities that may be among those that are looked for, in the order of their names.
+struct Candidates {
+    entities: Vec<Entity>,
+    /// The last one of this page, unless there is no other page.
+    go_on_after: Option<EntityName>,
 }
 
 impl<'a> Find<'a> {
@@ -38,7 +57,14 @@ impl<'a> Find<'a> {
         conditions: Vec<Condition>,
         moment: Moment,
     ) -> Find<'a> {
-        Find { store, filter, conditions, moment, page: PAGE, after: None, finished: false }
+        let exact = match moment.as_known_at {
+            None => conditions.iter().find_map(Condition::exact),
+            // By what was known then, any state may have been another one.
+            Some(_) => None,
+        };
+        let look_up = exact.map(|(field, text)| (field.to_owned(), text.to_owned()));
+        let (page, after, finished) = (PAGE, None, false);
+        Find { store, filter, conditions, moment, page, after, finished, look_up }
     }
 
     /// The same search, looking at that many entities for a page, 1 at least.
@@ -53,21 +79,74 @@ impl<'a> Find<'a> {
     /// When the store does not answer; the same page may be asked for again.
     pub async fn next_page(&mut self) -> Result<Option<Vec<Found>>, QueryError> {
         while !self.finished {
-            let after = self.after.as_ref();
-            let entities = self.store.entities(&self.filter, after, self.page).await?;
-            let is_last = entities.len() < self.page;
-            let last_name = entities.last().map(|entity| entity.name.clone());
+            let candidates = self.candidates().await?;
             let mut found = Vec::new();
-            for entity in entities {
+            for entity in candidates.entities {
                 found.extend(self.judge(entity).await?);
             }
-            self.finished = is_last;
-            self.after = last_name;
+            self.finished = candidates.go_on_after.is_none();
+            self.after = candidates.go_on_after;
             if !found.is_empty() {
                 return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    /// The next page of candidates.
+    async fn candidates(&mut self) -> Result<Candidates, QueryError> {
+        if let Some((field, text)) = &self.look_up {
+            match self.looked_up(field, text).await? {
+                Some(candidates) => return Ok(candidates),
+                None => self.look_up = None,
+            }
+        }
+        let after = self.after.as_ref();
+        Ok(self.page_of(self.store.entities(&self.filter, after, self.page).await?))
+    }
+
+    fn page_of(&self, entities: Vec<Entity>) -> Candidates {
+        let last = entities.last().filter(|_| entities.len() >= self.page);
+        Candidates { go_on_after: last.map(|entity| entity.name.clone()), entities }
+    }
+
+    /// The same by the current states, or `None` if the store does not know them by this value or
+    /// too much has happened since the moment.
+    async fn looked_up(&self, field: &str, text: &str) -> Result<Option<Candidates>, QueryError> {
+        let (filter, after) = (&self.filter, self.after.as_ref());
+        let found = self.store.entities_with(field, text, filter, after, self.page).await?;
+        let Some(found) = found else { return Ok(None) };
+        // After the look-up: what comes in meanwhile is seen here.
+        let Some(later) = self.changed_later().await? else { return Ok(None) };
+        let Candidates { entities, go_on_after } = self.page_of(found);
+        let mut by_name: BTreeMap<EntityName, Entity> =
+            entities.into_iter().map(|entity| (entity.name.clone(), entity)).collect();
+        let of_this_page = |name: &&EntityName| {
+            after.is_none_or(|after| *name > after)
+                && go_on_after.as_ref().is_none_or(|last| *name <= last)
+        };
+        for name in later.iter().filter(of_this_page) {
+            if let Some(entity) = self.store.entity(name).await? {
+                by_name.insert(name.clone(), entity);
+            }
+        }
+        Ok(Some(Candidates { entities: by_name.into_values().collect(), go_on_after }))
+    }
+
+    /// The entities to which something happened after the moment, or `None` if that was much.
+    async fn changed_later(&self) -> Result<Option<BTreeSet<EntityName>>, QueryError> {
+        let Some(from) = self.moment.at.nanos().checked_add(1) else {
+            return Ok(Some(BTreeSet::new()));
+        };
+        let query = TimelineQuery {
+            from: Time::from_nanos(from),
+            entities: self.filter.clone(),
+            limit: LATER_EVENTS_MAX + 1,
+            ..TimelineQuery::default()
+        };
+        let events = self.store.timeline(&query).await?;
+        let few = events.len() <= LATER_EVENTS_MAX;
+        Ok(few.then(|| events.into_iter().map(|known| known.event.entity).collect()))
     }
 
     /// The entity, if it is one of those that are looked for.

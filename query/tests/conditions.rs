@@ -128,3 +128,59 @@ proptest! {
         prop_assert_eq!(holds(">", &half.to_string()), int > int >> 12);
     }
 }
+
+#[test]
+fn only_what_has_one_text_is_looked_up() {
+    for (typed, exact) in [
+        ("status=paid", Some(("status", "paid"))),
+        (" status = ", Some(("status", ""))),
+        ("open=true", Some(("open", "true"))),
+        ("amount=12.5", Some(("amount", "12.5"))),
+        ("count=10", Some(("count", "10"))),
+        ("zero=0", Some(("zero", "0"))),
+        ("count=-7", Some(("count", "-7"))),
+        // Numbers that other texts would be equal to.
+        ("amount=12.50", None),
+        ("count=+10", None),
+        ("count=010", None),
+        ("count=1e1", None),
+        ("count=10.0", None),
+        ("zero=-0", None),
+        // Other comparisons.
+        ("status!=paid", None),
+        ("amount>=12.5", None),
+        ("status", None),
+        ("!status", None),
+    ] {
+        assert_eq!(typed.parse::<Condition>().unwrap().exact(), exact, "{typed}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_state_that_fulfils_an_exact_condition_has_its_text(
+        typed in prop_oneof![
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(|number| number.to_string()),
+            (-3_i64..3).prop_map(|number| number.to_string()),
+            "[-+]?[0-9]{1,3}(\\.[0-9]{0,2})?(e[0-9])?",
+        ],
+        plain in any::<bool>(),
+    ) {
+        let condition: Condition = format!("field={typed}").parse().unwrap();
+        let Some((field, text)) = condition.exact() else { return Ok(()) };
+        let number: f64 = typed.parse().unwrap_or_default();
+        let value = match typed.parse() {
+            Ok(int) if plain => Value::Int(int),
+            _ => Value::Number(Finite::new(number).unwrap_or(Finite::new(0.0).unwrap())),
+        };
+        let mut state = State::new();
+        let by = OrderKey { time: Time::from_nanos(1), seq: 0, id: EventId([1; 16]) };
+        state.apply(by, &[Change { field: field.into(), value: Some(value.clone()) }]);
+        if condition.holds(&state) {
+            prop_assert_eq!(value.equal_text(), text);
+        }
+    }
+}

@@ -12,7 +12,7 @@
 //! Changes are written and read once for every event, which is why they have a form of their
 //! own: several times as fast as a general one that stores the same.
 
-use statetrail_event::{Cell, Change, EventId, Finite, OrderKey, State, Time, Value};
+use statetrail_event::{Cell, Change, EventId, Finite, OrderKey, State, Time, Value, ValueRef};
 
 /// Bytes of an encoded [`OrderKey`].
 const KEY_BYTES: usize = 32;
@@ -81,7 +81,8 @@ pub(crate) fn encode_cell(by: OrderKey, value: Option<&Value>, out: &mut Vec<u8>
 /// Reads what [`encode_cell`] wrote.
 pub(crate) fn decode_cell(bytes: &[u8]) -> Result<Cell, Unreadable> {
     let mut reader = Reader(bytes);
-    let cell = reader.key().and_then(|by| Some(Cell { by, value: reader.value()? }));
+    let value = |value: Option<ValueRef<'_>>| value.map(ValueRef::to_value);
+    let cell = reader.key().and_then(|by| Some(Cell { by, value: value(reader.value()?) }));
     match (cell, reader.0) {
         (Some(cell), []) => Ok(cell),
         _ => Err(Unreadable("a field of an entity".into())),
@@ -128,13 +129,26 @@ fn write_length(length: usize, out: &mut Vec<u8>) {
 }
 
 pub(crate) fn decode_changes(bytes: &[u8]) -> Result<Vec<Change>, Unreadable> {
-    let mut reader = Reader(bytes);
     let mut changes = Vec::new();
-    while !reader.0.is_empty() {
-        let change = reader.change().ok_or_else(|| Unreadable("the changes of an event".into()))?;
-        changes.push(change);
-    }
+    each_change(bytes, |field, value| {
+        let value = value.map(ValueRef::to_value);
+        changes.push(Change { field: field.into(), value });
+    })?;
     Ok(changes)
+}
+
+/// Hands out what [`encode_changes`] wrote, change by change, without copying anything.
+pub(crate) fn each_change<'a>(
+    bytes: &'a [u8],
+    mut take: impl FnMut(&'a str, Option<ValueRef<'a>>),
+) -> Result<(), Unreadable> {
+    let mut reader = Reader(bytes);
+    while !reader.0.is_empty() {
+        let change = reader.text().and_then(|field| Some((field, reader.value()?)));
+        let (field, value) = change.ok_or_else(|| Unreadable("the changes of an event".into()))?;
+        take(field, value);
+    }
+    Ok(())
 }
 
 /// Takes an encoded state into `state`.
@@ -189,8 +203,8 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
-    fn text(&mut self) -> Option<Box<str>> {
-        str::from_utf8(self.bytes()?).ok().map(Into::into)
+    fn text(&mut self) -> Option<&'a str> {
+        str::from_utf8(self.bytes()?).ok()
     }
 
     fn key(&mut self) -> Option<OrderKey> {
@@ -201,20 +215,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn change(&mut self) -> Option<Change> {
-        Some(Change { field: self.text()?, value: self.value()? })
-    }
-
     /// The inner `None` stands for an unset field.
     #[allow(clippy::option_option)]
-    fn value(&mut self) -> Option<Option<Value>> {
+    fn value(&mut self) -> Option<Option<ValueRef<'a>>> {
         Some(match self.byte()? {
             UNSET => None,
-            FALSE => Some(Value::Bool(false)),
-            TRUE => Some(Value::Bool(true)),
-            INT => Some(Value::Int(i64::from_le_bytes(self.array()?))),
-            NUMBER => Some(Value::Number(Finite::new(f64::from_le_bytes(self.array()?))?)),
-            TEXT => Some(Value::Text(self.text()?)),
+            FALSE => Some(ValueRef::Bool(false)),
+            TRUE => Some(ValueRef::Bool(true)),
+            INT => Some(ValueRef::Int(i64::from_le_bytes(self.array()?))),
+            NUMBER => Some(ValueRef::Number(Finite::new(f64::from_le_bytes(self.array()?))?)),
+            TEXT => Some(ValueRef::Text(self.text()?.as_bytes())),
             _ => return None,
         })
     }

@@ -67,6 +67,24 @@ pub trait EventStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Entity>, StoreError>;
 
+    /// The same of those entities only whose current state may have a value in `field` with this
+    /// [`equal_text`](statetrail_event::Value::equal_text): none that has one is missing, and
+    /// others may be among them. `None` if the store knows no faster way to them than looking at
+    /// every entity.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn entities_with(
+        &self,
+        _field: &str,
+        _text: &str,
+        _filter: &EntityFilter,
+        _after: Option<&EntityName>,
+        _limit: usize,
+    ) -> Result<Option<Vec<Entity>>, StoreError> {
+        Ok(None)
+    }
+
     /// The names of entities of which only a part is known, in the order of names, at most
     /// `limit`.
     ///
@@ -124,7 +142,8 @@ pub struct KnownEvent {
 pub struct Appended {
     /// Events that were stored.
     pub new: u64,
-    /// Events that were there already, copies within the batch included.
+    /// Events that changed nothing: they were there already, copies within the batch included,
+    /// or are older than the store keeps events.
     pub repeated: u64,
 }
 

@@ -16,9 +16,13 @@ impl CassandraStore {
     /// events at the same time may both count them as new.
     pub(super) async fn append_batch(&self, batch: &[KnownEvent]) -> Result<Appended, Failure> {
         let layout = self.settings().layout;
+        let (retention, now) = (&self.settings().plan.retention, self.now());
         let mut partitions: BTreeMap<(i32, i64), HashSet<(&EntityName, OrderKey)>> =
             BTreeMap::new();
         for KnownEvent { event, .. } in batch {
+            if retention.time_to_live(event.entity.namespace(), event.time, now).is_none() {
+                continue;
+            }
             let partition = (layout.home(&event.entity).shard, layout.bucket(event.time));
             partitions.entry(partition).or_default().insert((&event.entity, event.key()));
         }

@@ -8,18 +8,21 @@ use openssl::ssl::{SslConnector, SslFiletype, SslMethod};
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::{OpenSsl010Config, Session};
 use scylla::client::session_builder::SessionBuilder;
-use scylla::errors::{
-    BadQuery, DbError, ExecutionError, NewSessionError, PagerExecutionError, PrepareError,
-    RequestAttemptError,
-};
+use scylla::errors::{ExecutionError, PagerExecutionError, PrepareError};
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 
 use super::address::{Address, PASSWORD_VARIABLE};
+use super::reasons::{self, whole_text};
 use crate::StoreError;
 
 /// How long one node may take to accept a connection.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// So often an idle connection is tried.
+const TRIED_EVERY: Duration = Duration::from_secs(3);
+/// A connection on which nothing comes back for so long, also while it is being set up, is given
+/// up, and another node asked. Longer than Cassandra's collections of garbage.
+pub(super) const SILENT_FOR: Duration = Duration::from_secs(5);
 /// A node that does not answer for so long may be paused or cut off: another one is asked as
 /// well. Every statement may be repeated, and a cluster of one node has no other one to ask.
 const OTHER_NODE_AFTER: Duration = Duration::from_secs(2);
@@ -48,6 +51,8 @@ pub(super) async fn connect(address: &Address) -> Result<Session, StoreError> {
     let mut builder = SessionBuilder::new()
         .known_nodes(&address.nodes)
         .connection_timeout(CONNECTION_TIMEOUT)
+        .keepalive_interval(TRIED_EVERY)
+        .keepalive_timeout(SILENT_FOR)
         // Statements name their columns; the schema of all keyspaces would be read for nothing.
         .fetch_schema_metadata(false)
         .default_execution_profile_handle(profile.into_handle());
@@ -57,7 +62,8 @@ pub(super) async fn connect(address: &Address) -> Result<Session, StoreError> {
     if let Some(ca_file) = &address.ca_file {
         builder = builder.tls_context(Some(tls(address, ca_file, &place)?));
     }
-    builder.build().await.map_err(|error| connect_failure(&place, &error))
+    let tls = address.ca_file.as_deref();
+    builder.build().await.map_err(|error| reasons::of_new_session(&error, tls).at(&place))
 }
 
 fn password(address: &Address, place: &str) -> Result<String, StoreError> {
@@ -92,42 +98,6 @@ fn tls(address: &Address, ca_file: &Path, place: &str) -> Result<OpenSsl010Confi
     Ok(OpenSsl010Config::new(builder))
 }
 
-/// The driver says only in words that the login failed.
-fn connect_failure(place: &str, error: &NewSessionError) -> StoreError {
-    let place = place.to_owned();
-    let reason = whole_text(error);
-    let lower = reason.to_lowercase();
-    if ["authenticat", "credentials", "password"].iter().any(|word| lower.contains(word)) {
-        let reason = match lower.contains("requires authentication") {
-            true => "the cluster asks for a user: add ?user=NAME to the address".to_owned(),
-            false => format!("user or password is wrong ({reason})"),
-        };
-        return StoreError::Denied { place, reason };
-    }
-    match error {
-        NewSessionError::FailedToResolveAnyHostname(_) => {
-            StoreError::Unavailable { place, reason: "none of its hosts has an address".into() }
-        }
-        NewSessionError::IllegalConfig(_) => StoreError::Open { place, reason },
-        _ => StoreError::Unavailable { place, reason },
-    }
-}
-
-/// The error and its causes, each once.
-fn whole_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// Why a question or a write failed, before the store's place is known.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -135,6 +105,8 @@ pub(super) enum Failure {
     Unavailable(String),
     /// We may not do that.
     Denied(String),
+    /// TLS comes to nothing.
+    Tls(String),
     /// There is no such keyspace or table.
     Missing,
     /// What stands in a row does not fit.
@@ -152,6 +124,7 @@ impl Failure {
         match self {
             Failure::Unavailable(reason) => StoreError::Unavailable { place, reason },
             Failure::Denied(reason) => StoreError::Denied { place, reason },
+            Failure::Tls(reason) => StoreError::Open { place, reason },
             Failure::Missing => StoreError::NotMigrated { place },
             Failure::Damaged(detail) => StoreError::Damaged { place, detail },
             Failure::Event(error) => error,
@@ -162,17 +135,7 @@ impl Failure {
 
 impl From<ExecutionError> for Failure {
     fn from(error: ExecutionError) -> Failure {
-        match &error {
-            ExecutionError::LastAttemptError(attempt) => of_attempt(attempt),
-            ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt }) => {
-                of_attempt(first_attempt)
-            }
-            ExecutionError::BadQuery(BadQuery::SerializationError(_)) => {
-                Failure::Other(Box::new(error))
-            }
-            // No connection, no answer in time, no node in the plan: all of it may pass.
-            _ => Failure::Unavailable(whole_text(&error)),
-        }
+        reasons::of_execution(error)
     }
 }
 
@@ -222,28 +185,5 @@ impl From<scylla::errors::RowsError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         Failure::Event(error)
-    }
-}
-
-fn of_attempt(attempt: &RequestAttemptError) -> Failure {
-    let RequestAttemptError::DbError(error, message) = attempt else {
-        return Failure::Unavailable(whole_text(attempt));
-    };
-    match error {
-        DbError::Unauthorized | DbError::AuthenticationError => Failure::Denied(message.clone()),
-        // Cassandra tells in words which keyspace or table it does not know.
-        DbError::Invalid | DbError::ConfigError
-            if message.contains("does not exist") || message.contains("nconfigured table") =>
-        {
-            Failure::Missing
-        }
-        DbError::Invalid
-        | DbError::ConfigError
-        | DbError::SyntaxError
-        | DbError::ProtocolError
-        | DbError::AlreadyExists { .. }
-        | DbError::FunctionFailure { .. } => Failure::Other(Box::new(Arc::new(attempt.clone()))),
-        // Timeouts, nodes that are down, overloaded or starting: the same may succeed later.
-        _ => Failure::Unavailable(whole_text(attempt)),
     }
 }

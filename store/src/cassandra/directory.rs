@@ -5,6 +5,7 @@
 //! the shards.
 
 use scylla::response::query_result::QueryRowsResult;
+use scylla::serialize::row::SerializeRow;
 use statetrail_event::{EntityName, EntityNameError, State, Time};
 
 use super::connect::Failure;
@@ -19,6 +20,9 @@ use crate::{Counts, Entity, EntityFilter, NamePart};
 type Kind = (String, String);
 /// The values of a slice of one shard: names from, up to.
 type SliceValues<'v> = (i32, &'v str, &'v str);
+
+/// The values of the same, and of a field with its text.
+type SliceWithValues<'v> = (i32, &'v str, &'v str, &'v str, &'v str);
 
 /// An entity as it stands in a list, ordered by its name.
 struct Listed {
@@ -62,10 +66,12 @@ fn read_listed(page: &QueryRowsResult) -> Result<Vec<Listed>, Failure> {
     Ok(listed)
 }
 
-fn read_names(page: &QueryRowsResult) -> Result<Vec<EntityName>, Failure> {
+/// Names, each with the time of the last event.
+fn read_names(page: &QueryRowsResult) -> Result<Vec<(EntityName, Time)>, Failure> {
     let mut names = Vec::with_capacity(page.rows_num());
-    for row in page.rows::<(&str,)>()? {
-        names.push(read_name(row?.0)?);
+    for row in page.rows::<(&str, Option<i64>)>()? {
+        let (name, Some(last)) = row? else { continue };
+        names.push((read_name(name)?, Time::from_nanos(last)));
     }
     Ok(names)
 }
@@ -91,12 +97,14 @@ impl CassandraStore {
         Ok(rows.rows::<Kind>()?.collect::<Result<_, _>>()?)
     }
 
-    /// See [`EventStore::entities`](crate::EventStore::entities).
+    /// See [`EventStore::entities`](crate::EventStore::entities), and with the text of a field
+    /// [`EventStore::entities_with`](crate::EventStore::entities_with).
     pub(super) async fn list(
         &self,
         filter: &EntityFilter,
         after: Option<&EntityName>,
         limit: usize,
+        with: Option<(&str, &str)>,
     ) -> Result<Vec<Entity>, Failure> {
         let mut found = Vec::new();
         let wanted = |part: &Option<String>, of_kind: &str| {
@@ -119,28 +127,44 @@ impl CassandraStore {
             if found.len() >= limit {
                 break;
             }
-            self.list_kind(&from, &to, limit, &mut found).await?;
+            let slices = self.slices(&from, &to);
+            let (session, wanted) = (self.session(), limit - found.len());
+            match with {
+                None => {
+                    let statement = &self.statements().entities;
+                    let listed =
+                        Merge::begin(session, statement, slices, read_listed, wanted).await?;
+                    self.take_listed(listed, limit, &mut found).await?;
+                }
+                Some((field, text)) => {
+                    let statement = &self.statements().entities_with;
+                    let slices: Vec<SliceWithValues<'_>> = slices
+                        .into_iter()
+                        .map(|(shard, from, to)| (shard, from, to, field, text))
+                        .collect();
+                    let listed =
+                        Merge::begin(session, statement, slices, read_listed, wanted).await?;
+                    self.take_listed(listed, limit, &mut found).await?;
+                }
+            }
         }
         Ok(found)
     }
 
-    /// Adds the entities whose names lie between two texts, until there are `limit`.
-    async fn list_kind(
+    /// Adds the entities of a list, until there are `limit`.
+    async fn take_listed(
         &self,
-        from: &str,
-        to: &str,
+        mut listed: Merge<'_, impl SerializeRow + Send + Sync, Listed>,
         limit: usize,
         found: &mut Vec<Entity>,
     ) -> Result<(), Failure> {
-        let statement = &self.statements().entities;
-        let wanted = limit - found.len();
-        let slices = self.slices(from, to);
-        let mut listed =
-            Merge::begin(self.session(), statement, slices, read_listed, wanted).await?;
         while found.len() < limit
             && let Some(Listed { name, first, last, mut state }) = listed.next().await?
         {
             let horizon = self.horizon(name.namespace());
+            if last < horizon {
+                continue;
+            }
             if horizon > Time::MIN {
                 state.forget_before(horizon);
             }
@@ -196,7 +220,9 @@ impl CassandraStore {
     async fn if_it_exists(&self, name: EntityName) -> Result<Option<EntityName>, Failure> {
         let values = (self.settings().layout.home(&name).shard, name.as_str());
         let result = self.session().execute_unpaged(&self.statements().entity_name, values).await?;
-        Ok((result.into_rows_result()?.rows_num() > 0).then_some(name))
+        let found = read_names(&result.into_rows_result()?)?;
+        let horizon = self.horizon(name.namespace());
+        Ok(found.iter().any(|(_, last)| *last >= horizon).then_some(name))
     }
 
     /// Names whose id begins with a text, and that hold another one anywhere.
@@ -219,9 +245,9 @@ impl CassandraStore {
             let mut names =
                 Merge::begin(self.session(), statement, slices, read_names, wanted).await?;
             while found.len() < limit
-                && let Some(name) = names.next().await?
+                && let Some((name, last)) = names.next().await?
             {
-                if name.as_str().contains(text) {
+                if name.as_str().contains(text) && last >= self.horizon(name.namespace()) {
                     found.push(name);
                 }
             }

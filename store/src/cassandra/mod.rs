@@ -16,6 +16,7 @@ mod directory;
 mod layout;
 mod merge;
 mod migrate;
+mod reasons;
 mod registered;
 mod rows;
 mod schema;
@@ -209,7 +210,21 @@ impl EventStore for CassandraStore {
         after: Option<&EntityName>,
         limit: usize,
     ) -> Result<Vec<Entity>, StoreError> {
-        self.at_place(self.list(filter, after, limit).await)
+        self.at_place(self.list(filter, after, limit, None).await)
+    }
+
+    async fn entities_with(
+        &self,
+        field: &str,
+        text: &str,
+        filter: &EntityFilter,
+        after: Option<&EntityName>,
+        limit: usize,
+    ) -> Result<Option<Vec<Entity>>, StoreError> {
+        if !self.settings.plan.state_index || !write::is_indexed(field, text) {
+            return Ok(None);
+        }
+        self.at_place(self.list(filter, after, limit, Some((field, text))).await).map(Some)
     }
 
     async fn names(

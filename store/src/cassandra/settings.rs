@@ -11,6 +11,11 @@ use super::schema::{Replication, VERSION};
 /// Cassandra's longest time to live, 20 years.
 const MAX_RETENTION_SECONDS: u32 = 630_720_000;
 
+/// So much later than it is too old to be answered, Cassandra may forget a row. It counts in
+/// whole seconds, each row for itself; without this time the last event of a trail could be gone
+/// before an older one, and the state would be an old one. Also as much as clocks may differ.
+const GRACE_SECONDS: i128 = 5 * 60;
+
 /// How long events are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
@@ -81,14 +86,15 @@ impl Retention {
         }
     }
 
-    /// Seconds that an event of that time is still kept: `Some(0)` if there is no end, `None`
-    /// if it is too old to be kept at all.
+    /// Seconds for which Cassandra has to keep an event of that time: `Some(0)` if there is no
+    /// end, `None` if the event is too old to be stored at all.
     pub(super) fn time_to_live(&self, namespace: &str, time: Time, now: Time) -> Option<i32> {
         let Some(seconds) = self.seconds(namespace) else { return Some(0) };
         let age = (i128::from(now.nanos()) - i128::from(time.nanos())).div_euclid(1_000_000_000);
         let left = i128::from(seconds) - age;
         // An event of the future is kept no longer than Cassandra can.
-        (left > 0).then(|| i32::try_from(left.min(i128::from(MAX_RETENTION_SECONDS))).unwrap_or(0))
+        let kept = (left + GRACE_SECONDS).min(i128::from(MAX_RETENTION_SECONDS));
+        (left > 0).then(|| i32::try_from(kept).unwrap_or(0))
     }
 
     fn seconds(&self, namespace: &str) -> Option<u32> {
@@ -273,7 +279,7 @@ mod tests {
         let at = |seconds: i64| Time::from_seconds(seconds, 0).unwrap();
         let now = at(10_000_000);
         assert_eq!(retention.time_to_live("audit", at(0), now), Some(0));
-        assert_eq!(retention.time_to_live("tmp", at(9_999_990), now), Some(80));
+        assert_eq!(retention.time_to_live("tmp", at(9_999_990), now), Some(80 + 300));
         assert_eq!(retention.time_to_live("tmp", at(9_999_910), now), None);
         assert_eq!(retention.time_to_live("tmp", Time::MIN, now), None);
         assert!(retention.time_to_live("tmp", Time::MAX, now).is_some_and(|left| left > 0));

@@ -137,7 +137,8 @@ impl CassandraStore {
             None => settled,
         };
         let at = OrderKey::start_of(end);
-        let last = self.usable_snapshot(name, &entity, at, None).await?;
+        let last = self.snapshot_before(name, at).await?;
+        let last = self.usable_snapshot(name, &entity, last, None).await?;
         let from = last.as_ref().map_or(OrderKey::MIN, |last| last.key.next().unwrap_or(at));
         let mut making = last.unwrap_or(Snapshot {
             key: OrderKey::MIN,
@@ -230,20 +231,20 @@ impl CassandraStore {
         Ok(())
     }
 
-    /// The latest snapshot at or before a key that is surely right, and whose events were all
+    /// The latest snapshot from `candidate` back that is surely right, and whose events were all
     /// known at `as_known_at`.
     pub(super) async fn usable_snapshot(
         &self,
         name: &EntityName,
         entity: &EntityRow,
-        at: OrderKey,
+        candidate: Option<Snapshot>,
         as_known_at: Option<Time>,
     ) -> Result<Option<Snapshot>, Failure> {
         let layout = &self.settings().layout;
         let horizon = self.horizon(name.namespace());
-        let mut at = at;
+        let mut candidate = candidate;
         for _ in 0..LOOKS {
-            let Some(mut snapshot) = self.snapshot_before(name, at).await? else { return Ok(None) };
+            let Some(mut snapshot) = candidate else { return Ok(None) };
             let bucket = layout.bucket(snapshot.key.time);
             let spoiled =
                 entity.late.range(..=bucket).find(|(_, until)| **until >= snapshot.made_at);
@@ -260,12 +261,13 @@ impl CassandraStore {
                 None => snapshot.key,
             };
             let Some(earlier) = before_this.previous() else { return Ok(None) };
-            at = earlier;
+            candidate = self.snapshot_before(name, earlier).await?;
         }
         Ok(None)
     }
 
-    async fn snapshot_before(
+    /// The latest snapshot at or before a key.
+    pub(super) async fn snapshot_before(
         &self,
         name: &EntityName,
         at: OrderKey,

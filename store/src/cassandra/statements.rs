@@ -104,13 +104,19 @@ statements! {
     entities: |keyspace: &str, _| format!(
         "SELECT entity, first, last, state FROM {keyspace}.entities
          WHERE shard = ? AND entity >= ? AND entity < ?");
+    /// Those of the same that have a text in a field, by the index on current states. Without
+    /// the index nobody asks, and it is the same statement.
+    entities_with: |keyspace: &str, state_index| format!(
+        "SELECT entity, first, last, state FROM {keyspace}.entities
+         WHERE shard = ? AND entity >= ? AND entity < ? {}",
+        if state_index { "AND fields[?] = ?" } else { "" });
     /// The names of the same.
     entity_names: |keyspace: &str, _| format!(
-        "SELECT entity FROM {keyspace}.entities
+        "SELECT entity, last FROM {keyspace}.entities
          WHERE shard = ? AND entity >= ? AND entity < ?");
     /// Whether there is that entity.
     entity_name: |keyspace: &str, _| format!(
-        "SELECT entity FROM {keyspace}.entities WHERE shard = ? AND entity = ?");
+        "SELECT entity, last FROM {keyspace}.entities WHERE shard = ? AND entity = ?");
     /// Pairs of namespace and type.
     kinds: |keyspace: &str, _| format!(
         "SELECT namespace, entity_type FROM {keyspace}.kinds WHERE shard = ?");

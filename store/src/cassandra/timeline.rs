@@ -166,7 +166,9 @@ impl CassandraStore {
         let mut exhausted = false;
         while candidates.len() < wanted.min(CANDIDATES) {
             match places.next().await? {
-                Some(place) if is_candidate(query, &place) => candidates.push(place),
+                Some(place) if is_candidate(query, &place) && self.is_kept(&place) => {
+                    candidates.push(place);
+                }
                 Some(_) => {}
                 None => {
                     exhausted = true;
@@ -177,6 +179,10 @@ impl CassandraStore {
         let events = self.events_at(candidates).await?;
         found.extend(events.into_iter().filter(|known| is_wanted(query, known)));
         Ok(!exhausted)
+    }
+
+    fn is_kept(&self, place: &Place) -> bool {
+        place.key.time >= self.horizon(&place.namespace)
     }
 
     /// The events of these places, in the same order. A place may have no event: it is being

@@ -1,15 +1,20 @@
 //! Reading trails, and states at a moment.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
+use foldhash::fast::RandomState;
+use futures::try_join;
+use scylla::response::query_result::QueryRowsResult;
 use scylla::response::{PagingState, PagingStateResponse};
-use statetrail_event::{EntityName, OrderKey, State, Time};
+use statetrail_event::{Cell, EntityName, OrderKey, State, Time, ValueRef};
 
 use super::connect::Failure;
 use super::rows::{EventColumns, read_event, read_key, signed};
+use super::snapshots::before;
 use super::{CassandraStore, at_once};
-use crate::codec::{decode_cell, decode_changes};
+use crate::codec::{decode_cell, each_change};
 use crate::key_range::KeyRange;
 use crate::{Entity, KnownEvent, Order, TrailQuery};
 
@@ -91,17 +96,12 @@ pub(super) struct Folded {
     pub(super) state: State,
     /// The greatest key, if there was any event.
     pub(super) last: Option<OrderKey>,
-    pub(super) events: u64,
-    /// At or after every known-at; the earliest moment of all if there was no event.
-    pub(super) known_by: Option<Time>,
 }
 
 impl Folded {
     fn merge(mut self, other: Folded) -> Folded {
         self.state.merge(&other.state);
         self.last = self.last.max(other.last);
-        self.events += other.events;
-        self.known_by = self.known_by.max(other.known_by);
         self
     }
 }
@@ -119,6 +119,9 @@ impl CassandraStore {
         let Some((first, Some(last), buckets, late, cells)) = row else { return Ok(None) };
         let horizon = self.horizon(name.namespace());
         let last = Time::from_nanos(last);
+        if last < horizon {
+            return Ok(None);
+        }
         let mut buckets = buckets.unwrap_or_default();
         buckets.sort_unstable();
         let late = late.into_iter().flatten();
@@ -210,11 +213,22 @@ impl CassandraStore {
         at: OrderKey,
         as_known_at: Option<Time>,
     ) -> Result<Option<State>, Failure> {
-        let Some(entity) = self.entity_row(name).await? else { return Ok(None) };
+        let settled = before(self.now(), self.patience().settled_after);
+        let (entity, snapshot) = if at.time < settled {
+            // Nearly always both are needed.
+            try_join!(self.entity_row(name), self.snapshot_before(name, at))?
+        } else {
+            (self.entity_row(name).await?, None)
+        };
+        let Some(entity) = entity else { return Ok(None) };
         if as_known_at.is_none() && at >= OrderKey::end_of(entity.last) {
             return Ok(Some(entity.state));
         }
-        let snapshot = self.usable_snapshot(name, &entity, at, as_known_at).await?;
+        let snapshot = match at.time < settled {
+            true => snapshot,
+            false => self.snapshot_before(name, at).await?,
+        };
+        let snapshot = self.usable_snapshot(name, &entity, snapshot, as_known_at).await?;
         let (mut state, from) = match snapshot {
             Some(snapshot) => (Some(snapshot.state), Bound::Excluded(snapshot.key)),
             None => (None, Bound::Unbounded),
@@ -254,21 +268,46 @@ impl CassandraStore {
             let values = stretch.values(bucket);
             let (result, more) =
                 self.session().execute_single_page(statement, values, state).await?;
-            type Columns<'r> = (i64, i64, &'r [u8], i64, Option<&'r [u8]>);
-            for row in result.into_rows_result()?.rows::<Columns<'_>>()? {
-                let (time, seq, id, known_at, changes) = row?;
-                let (key, known_at) = (read_key(time, seq, id)?, Time::from_nanos(known_at));
-                if stretch.knows(known_at) {
-                    folded.state.apply(key, &decode_changes(changes.unwrap_or_default())?);
-                    folded.last = folded.last.max(Some(key));
-                    folded.known_by = folded.known_by.max(Some(known_at));
-                    folded.events += 1;
-                }
-            }
+            fold_page(&result.into_rows_result()?, stretch, &mut folded)?;
             next = more_pages(more);
         }
         Ok(folded)
     }
+}
+
+/// Folds a page of changes. Of each field only the last write of the page is copied out of it.
+fn fold_page(
+    page: &QueryRowsResult,
+    stretch: &Stretch<'_>,
+    folded: &mut Folded,
+) -> Result<(), Failure> {
+    type Columns<'r> = (i64, i64, &'r [u8], i64, Option<&'r [u8]>);
+    let mut last_writes: HashMap<&str, (OrderKey, Option<ValueRef<'_>>), RandomState> =
+        HashMap::default();
+    for row in page.rows::<Columns<'_>>()? {
+        let (time, seq, id, known_at, changes) = row?;
+        if !stretch.knows(Time::from_nanos(known_at)) {
+            continue;
+        }
+        let key = read_key(time, seq, id)?;
+        folded.last = folded.last.max(Some(key));
+        each_change(changes.unwrap_or_default(), |field, value| {
+            // Rows come in the order of keys; of one event's changes of a field the first counts.
+            match last_writes.entry(field) {
+                Entry::Occupied(mut last) if last.get().0 < key => {
+                    last.insert((key, value));
+                }
+                Entry::Occupied(_) => {}
+                Entry::Vacant(first) => {
+                    first.insert((key, value));
+                }
+            }
+        })?;
+    }
+    for (field, (by, value)) in last_writes {
+        folded.state.set_cell(field, Cell { value: value.map(ValueRef::to_value), by });
+    }
+    Ok(())
 }
 
 /// Where the next page begins, if there is one.

@@ -27,8 +27,14 @@ const ROWS_A_REQUEST: usize = 100;
 /// Bytes after which a request is full. Cassandra takes one of up to half a segment of its
 /// commit log, 16 MiB by default, and holds it in memory several times.
 const BYTES_A_REQUEST: usize = 256 << 10;
-/// Longer values are left out of the index on current states: the index does not take them.
-pub(super) const MAX_INDEXED_BYTES: usize = 512;
+/// Longer values, with the names of their fields, are left out of the index on current states:
+/// the index does not take them.
+const INDEXED_BYTES_MAX: usize = 512;
+
+/// Whether the index on current states holds a value with this text in this field.
+pub(super) fn is_indexed(field: &str, text: &str) -> bool {
+    field.len() + text.len() <= INDEXED_BYTES_MAX
+}
 
 /// An event of a batch and where it belongs.
 struct Item<'a> {
@@ -299,7 +305,7 @@ fn add_cell<'a>(row: &mut StateRow<'a>, field: &'a str, by: OrderKey, value: Opt
     encode_cell(by, value, &mut cell);
     row.cells.insert(field, cell);
     let Some((set, unset)) = &mut row.indexed else { return };
-    match value.map(Value::to_string).filter(|text| text.len() <= MAX_INDEXED_BYTES) {
+    match value.map(Value::equal_text).filter(|text| is_indexed(field, text)) {
         Some(text) => {
             set.insert(field, text);
         }

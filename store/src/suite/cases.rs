@@ -13,12 +13,13 @@ use crate::{
     TimelineQuery, TrailQuery,
 };
 
-const RANDOM_RUNS: u32 = 48;
-
-fn runner() -> TestRunner {
+fn runner(subject: &dyn Subject) -> TestRunner {
     // Failures are found again by the seed that they print; a file of them would belong to
     // whichever crate runs the suite.
-    TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(RANDOM_RUNS) })
+    TestRunner::new(Config {
+        failure_persistence: None,
+        ..Config::with_cases(subject.random_runs())
+    })
 }
 
 fn event(entity: &str, seconds: i64) -> Event {
@@ -52,7 +53,7 @@ fn state_of(events: &[&Event]) -> State {
 /// model answers them, and so is what an append returns.
 pub fn every_answer_is_the_models(subject: &dyn Subject) {
     let strategy = (batches(), vec(questions(), 6));
-    let outcome = runner().run(&strategy, |(batches, questions)| {
+    let outcome = runner(subject).run(&strategy, |(batches, questions)| {
         subject.run(Box::pin(async {
             let (store, model) = (subject.fresh(), Model::default());
             for batch in &batches {
@@ -72,7 +73,7 @@ pub fn every_answer_is_the_models(subject: &dyn Subject) {
 /// Invariant I1: the same events in another order, in other batches, answer the same.
 pub fn order_batches_and_copies_do_not_matter(subject: &dyn Subject) {
     let strategy = (batches(), vec(questions(), 6));
-    let outcome = runner().run(&strategy, |(batches, questions)| {
+    let outcome = runner(subject).run(&strategy, |(batches, questions)| {
         subject.run(Box::pin(async {
             let (one_by_one, at_once) = (subject.fresh(), subject.fresh());
             let model = Model::default();

@@ -27,6 +27,12 @@ pub trait Subject {
     /// A store without any event. Stores that were handed out before stay as they are.
     fn fresh(&self) -> Box<dyn EventStore>;
 
+    /// How often a case with random events is run. A store whose every answer crosses a network
+    /// takes fewer.
+    fn random_runs(&self) -> u32 {
+        48
+    }
+
     /// Runs a test to its end.
     fn run(&self, test: Pin<Box<dyn Future<Output = ()> + '_>>);
 }

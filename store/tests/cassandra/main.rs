@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod cluster;
+mod faults;
 mod own;
 mod plain;
+mod refused;
+mod retained;
 mod tended;

@@ -16,6 +16,10 @@ impl Subject for Plain {
         Box::new(cluster::fresh(Patience::default()))
     }
 
+    fn random_runs(&self) -> u32 {
+        cluster::RANDOM_RUNS
+    }
+
     fn run(&self, test: Pin<Box<dyn Future<Output = ()> + '_>>) {
         cluster::run(test);
     }

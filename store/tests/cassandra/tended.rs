@@ -92,6 +92,10 @@ impl Subject for TendedSubject {
         Box::new(Tended(cluster::fresh(NO_PATIENCE)))
     }
 
+    fn random_runs(&self) -> u32 {
+        cluster::RANDOM_RUNS
+    }
+
     fn run(&self, test: Pin<Box<dyn Future<Output = ()> + '_>>) {
         cluster::run(test);
     }

@@ -1,0 +1,87 @@
+//! Nodes that are killed, paused or stopped: what a quorum holds goes on, and what cannot be
+//! written may be written again.
+
+use std::time::{Duration, Instant};
+
+use statetrail_event::Time;
+use statetrail_servers::Cassandra;
+use statetrail_store::cassandra::{CassandraStore, Plan, migrate};
+use statetrail_store::{EventStore, KnownEvent, StoreError, TrailQuery};
+
+use crate::cluster::{address_in, assert_told, block_on, event, plan};
+
+const ENTITY: &str = "shop/order/o-1";
+/// Within this time a cluster that is whole again is found to be.
+const BACK_WITHIN: Duration = Duration::from_secs(120);
+
+fn nth(number: i64) -> KnownEvent {
+    event(ENTITY, Time::from_seconds(1_790_000_000 + number, 0).unwrap(), "number", number)
+}
+
+async fn trail(store: &dyn EventStore) -> Vec<KnownEvent> {
+    store.trail(&ENTITY.parse().unwrap(), &TrailQuery::default()).await.unwrap()
+}
+
+#[test]
+fn two_of_three_nodes_are_enough() {
+    let cassandra = Cassandra::start(3).unwrap();
+    let address = address_in(&cassandra, "three", "");
+    let plan = Plan { replication: "3".parse().unwrap(), ..plan() };
+    let mut written = Vec::new();
+    block_on(async {
+        migrate(&address, &plan).await.unwrap();
+        let store = CassandraStore::connect(&address).await.unwrap();
+        let mut go_on = async |store: &CassandraStore| {
+            for _ in 0..3 {
+                let next = nth(written.len() as i64);
+                store.write(std::slice::from_ref(&next)).await.unwrap();
+                written.push(next);
+                assert_eq!(trail(store).await, written);
+            }
+        };
+        go_on(&store).await;
+        cassandra.node(2).unwrap().kill().unwrap();
+        go_on(&store).await;
+        // Whoever comes now finds a way in too.
+        go_on(&CassandraStore::connect(&address).await.unwrap()).await;
+        cassandra.restart(2).unwrap();
+
+        cassandra.node(1).unwrap().pause().unwrap();
+        go_on(&store).await;
+        go_on(&CassandraStore::connect(&address).await.unwrap()).await;
+        cassandra.node(1).unwrap().resume().unwrap();
+        go_on(&store).await;
+
+        cassandra.node(1).unwrap().kill().unwrap();
+        cassandra.node(2).unwrap().kill().unwrap();
+        let refused = store.write(&[nth(1_000)]).await.unwrap_err();
+        assert!(refused.is_retryable(), "{refused:?}");
+        assert_told(&refused, &["cassandra://", "does not answer"]);
+    });
+}
+
+#[test]
+fn what_a_stopped_cluster_refused_is_written_once_it_is_back() {
+    let cassandra = Cassandra::start(1).unwrap();
+    let address = address_in(&cassandra, "stopped", "");
+    block_on(async {
+        migrate(&address, &plan()).await.unwrap();
+        let store = CassandraStore::connect(&address).await.unwrap();
+        store.write(&[nth(0)]).await.unwrap();
+        cassandra.node(0).unwrap().stop().unwrap();
+        for _ in 0..2 {
+            let refused = store.write(&[nth(1)]).await.unwrap_err();
+            assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused:?}");
+            assert!(refused.is_retryable());
+            assert_told(&refused, &["cassandra://", "does not answer"]);
+        }
+        cassandra.restart(0).unwrap();
+        let restarted = Instant::now();
+        while let Err(refused) = store.write(&[nth(1)]).await {
+            assert!(refused.is_retryable(), "{refused:?}");
+            assert!(restarted.elapsed() < BACK_WITHIN, "{refused}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        assert_eq!(trail(&store).await, [nth(0), nth(1)]);
+    });
+}
