@@ -9,8 +9,11 @@
 //! - its rival `bare inserts of all tables`: a loop that writes a row of each of our tables, one
 //!   request each.
 //!
-//! Arguments: the number of events (500000), then `growth` and the number of millions for the
-//! curve of throughput and memory.
+//! `half-load-pN` is the time from Kafka to stored at half of the first case's rate;
+//! `growth-million-N` is the N-th million into one store.
+//!
+//! Arguments: the number of events (500000), then which parts, all but `growth` if none is named:
+//! names of spreads, `half-load`, and `growth=20` with the number of millions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,13 +63,18 @@ async fn main() -> Result<()> {
     };
     let at_once = bench.warm_up().await?;
     println!("the bare loop is fastest with {at_once} requests at a time");
-    for spread in SPREADS {
+    let parts: Vec<String> = arguments.collect();
+    let is_wanted = |name: &str| parts.is_empty() || parts.iter().any(|part| part == name);
+    for spread in SPREADS.into_iter().filter(|spread| is_wanted(spread.name)) {
         bench.spread(spread, at_once).await?;
     }
-    bench.half_load().await?;
-    if arguments.next().as_deref() == Some("growth") {
-        let millions = arguments.next().map_or(Ok(20), |number| number.parse())?;
-        bench.growth(millions).await?;
+    if is_wanted("half-load") {
+        bench.half_load().await?;
+    }
+    for part in &parts {
+        if let Some(millions) = part.strip_prefix("growth=") {
+            bench.growth(millions.parse()?).await?;
+        }
     }
     bench.report.write()?;
     Ok(())

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use statetrail_event::Time;
 
 /// Pairs of entity and bucket in each of two generations; about 50 bytes each.
-const GENERATION: usize = 100_000;
+const GENERATION: usize = 32_000;
 /// Kinds, buckets and spans are few; this many would mean that they are not.
 const MARKS_MAX: usize = 100_000;
 

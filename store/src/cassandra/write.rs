@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
@@ -45,13 +46,17 @@ struct Item<'a> {
     time_to_live: i32,
 }
 
-/// What one request writes.
-enum Request<'a> {
-    Events(Vec<EventRow<'a>>),
-    Places(Vec<PlaceRow<'a>>),
-    States(Vec<StateRow<'a>>),
-    Buckets(Vec<BucketRow<'a>>),
-    Late(Vec<LateRow<'a>>),
+/// What one request writes. Most rows are made only when their request's turn has come, so that
+/// those of a large batch are never in memory all at once.
+enum Request<'i, 'a> {
+    /// Events of one partition.
+    Events(&'i [Item<'a>]),
+    /// The same of the timeline.
+    Places(&'i [&'i Item<'a>]),
+    /// All events of some entities of a shard, those of an entity together.
+    States(&'i [&'i Item<'a>]),
+    Buckets(&'i [BucketRow<'a>]),
+    Late(&'i [LateRow<'a>]),
 }
 
 /// What has to be noted about pairs of entity and bucket.
@@ -71,30 +76,17 @@ impl CassandraStore {
         let Notes { buckets, late, noted } = self.notes(&items, now);
         // Before the events themselves: once a late event is there, no snapshot made before may
         // be used.
-        let late = in_requests(late, |_| 64, |row| row.shard, Request::Late);
-        at_once::unordered(late.into_iter().map(|request| self.send(request)).collect()).await?;
-        let mut requests = Vec::new();
-        requests.extend(in_requests(buckets, |_| 64, |row| row.shard, Request::Buckets));
-        let events = items.iter().map(event_row).collect::<Result<Vec<_>, _>>()?;
-        requests.extend(in_requests(
-            events,
-            |row| {
-                row.changes.len()
-                    + row.origin.len()
-                    + row.known.event.line.as_ref().map_or(0, String::len)
-            },
-            |row| (row.shard, row.bucket),
-            Request::Events,
-        ));
-        let mut places: Vec<PlaceRow<'_>> = items.iter().map(place_row).collect();
-        places.sort_by_key(|row| (row.shard, row.span));
-        requests.extend(in_requests(places, |_| 128, |row| (row.shard, row.span), Request::Places));
-        let states = state_rows(&items, self.settings().plan.state_index);
-        let bytes = |row: &StateRow<'_>| row.cells.values().map(Vec::len).sum();
-        requests.extend(in_requests(states, bytes, |row| row.shard, Request::States));
-
-        let requests = requests.into_iter().map(|request| self.send(request)).collect();
-        at_once::unordered(requests).await?;
+        self.send_all(cut(&late, |a, b| a.shard == b.shard, |_| 64).map(Request::Late)).await?;
+        let mut by_span: Vec<&Item<'_>> = items.iter().collect();
+        by_span.sort_by_key(|item| (item.home.timeline_shard, item.span));
+        let mut by_entity: Vec<&Item<'_>> = items.iter().collect();
+        by_entity.sort_by_key(|item| (item.home.shard, item.home.hash));
+        let requests = cut(&buckets, |a, b| a.shard == b.shard, |_| 64)
+            .map(Request::Buckets)
+            .chain(cut(&items, is_same_bucket, event_bytes).map(Request::Events))
+            .chain(cut(&by_span, is_same_span, |_| 128).map(Request::Places))
+            .chain(cut_states(&by_entity).map(Request::States));
+        self.send_all(requests).await?;
         self.registered().remember(noted);
         for of_entity in items.chunk_by(|a, b| a.home == b.home) {
             let (home, name) = (of_entity[0].home, &of_entity[0].known.event.entity);
@@ -194,14 +186,42 @@ impl CassandraStore {
         notes
     }
 
-    async fn send(&self, request: Request<'_>) -> Result<(), Failure> {
+    /// Sends requests, some of them at a time; ends with the first that fails.
+    async fn send_all<'i, 'a: 'i>(
+        &self,
+        mut requests: impl Iterator<Item = Request<'i, 'a>> + Send,
+    ) -> Result<(), Failure> {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < at_once::REQUESTS
+                && let Some(request) = requests.next()
+            {
+                under_way.push(self.send(request));
+            }
+            match under_way.next().await {
+                Some(sent) => sent?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn send(&self, request: Request<'_, '_>) -> Result<(), Failure> {
         let statements = self.statements();
         match request {
-            Request::Events(rows) => self.send_rows(&statements.insert_event, &rows).await,
-            Request::Places(rows) => self.send_rows(&statements.insert_place, &rows).await,
-            Request::States(rows) => self.send_rows(&statements.update_state, &rows).await,
-            Request::Buckets(rows) => self.send_rows(&statements.note_bucket, &rows).await,
-            Request::Late(rows) => self.send_rows(&statements.note_late, &rows).await,
+            Request::Events(items) => {
+                let rows = items.iter().map(event_row).collect::<Result<Vec<_>, _>>()?;
+                self.send_rows(&statements.insert_event, &rows).await
+            }
+            Request::Places(items) => {
+                let rows: Vec<_> = items.iter().map(|item| place_row(item)).collect();
+                self.send_rows(&statements.insert_place, &rows).await
+            }
+            Request::States(items) => {
+                let rows = state_rows(items, self.settings().plan.state_index);
+                self.send_rows(&statements.update_state, &rows).await
+            }
+            Request::Buckets(rows) => self.send_rows(&statements.note_bucket, rows).await,
+            Request::Late(rows) => self.send_rows(&statements.note_late, rows).await,
         }
     }
 
@@ -247,13 +267,11 @@ fn place_row<'a>(item: &Item<'a>) -> PlaceRow<'a> {
     }
 }
 
-/// What a batch says of the current states of its entities: for each field only the event that
+/// What events say of the current states of their entities: for each field only the event that
 /// counts, and one row for each moment at which such an event happened.
-fn state_rows<'a>(items: &[Item<'a>], indexed: bool) -> Vec<StateRow<'a>> {
-    let mut order: Vec<&Item<'a>> = items.iter().collect();
-    order.sort_by_key(|item| (item.home.shard, item.home.hash));
-    let mut rows = Vec::with_capacity(order.len());
-    for of_entity in order.chunk_by(|a, b| a.home == b.home) {
+fn state_rows<'a>(items: &[&Item<'a>], indexed: bool) -> Vec<StateRow<'a>> {
+    let mut rows = Vec::with_capacity(items.len());
+    for of_entity in items.chunk_by(|a, b| a.home == b.home) {
         add_state_rows(of_entity, indexed, &mut rows);
     }
     rows
@@ -313,27 +331,74 @@ fn add_cell<'a>(row: &mut StateRow<'a>, field: &'a str, by: OrderKey, value: Opt
     }
 }
 
-/// Cuts rows, in which those of one partition stand together, into requests.
-fn in_requests<'a, R, P: PartialEq>(
-    rows: Vec<R>,
+fn is_same_bucket(a: &Item<'_>, b: &Item<'_>) -> bool {
+    (a.home.shard, a.bucket) == (b.home.shard, b.bucket)
+}
+
+fn is_same_span(a: &&Item<'_>, b: &&Item<'_>) -> bool {
+    (a.home.timeline_shard, a.span) == (b.home.timeline_shard, b.span)
+}
+
+/// About as many bytes as an event's row takes.
+fn event_bytes(item: &Item<'_>) -> usize {
+    let event = &item.known.event;
+    let text = |value: &Value| match value {
+        Value::Text(text) => text.len(),
+        Value::Bool(_) | Value::Int(_) | Value::Number(_) => 8,
+    };
+    let changes = event.changes.iter();
+    let changes = changes.map(|change| change.field.len() + change.value.as_ref().map_or(0, text));
+    event.line.as_ref().map_or(0, String::len) + changes.sum::<usize>() + 128
+}
+
+/// Cuts rows into those of one request each: of one partition, and neither too many nor too
+/// long. Rows of one partition stand together.
+fn cut<R>(
+    rows: &[R],
+    is_same_partition: impl Fn(&R, &R) -> bool,
     bytes: impl Fn(&R) -> usize,
-    partition: impl Fn(&R) -> P,
-    request: impl Fn(Vec<R>) -> Request<'a>,
-) -> Vec<Request<'a>> {
-    let mut requests = Vec::new();
-    let mut current: Vec<R> = Vec::new();
-    let mut filled = 0;
-    for row in rows {
-        let another = current.last().is_some_and(|last| partition(last) != partition(&row));
-        if another || current.len() >= ROWS_A_REQUEST || filled >= BYTES_A_REQUEST {
-            requests.push(request(std::mem::take(&mut current)));
-            filled = 0;
+) -> impl Iterator<Item = &[R]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let first = rest.first()?;
+        let mut filled = 0;
+        let fits = |(number, row): &(usize, &R)| {
+            let fits = *number == 0
+                || (*number < ROWS_A_REQUEST
+                    && filled < BYTES_A_REQUEST
+                    && is_same_partition(first, row));
+            filled += bytes(row);
+            fits
+        };
+        let count = rest.iter().enumerate().take_while(fits).count();
+        let (request, behind) = rest.split_at(count);
+        rest = behind;
+        Some(request)
+    })
+}
+
+/// The same for states, where all events of an entity go into one request: for each field only
+/// one of them counts.
+fn cut_states<'i, 'a>(items: &'i [&'i Item<'a>]) -> impl Iterator<Item = &'i [&'i Item<'a>]> {
+    let mut entities = items.chunk_by(|a, b| a.home == b.home).peekable();
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let first = entities.next()?;
+        let (mut count, mut bytes) = (first.len(), states_bytes(first));
+        while let Some(next) = entities.next_if(|next| {
+            next[0].home.shard == first[0].home.shard
+                && count + next.len() <= ROWS_A_REQUEST
+                && bytes < BYTES_A_REQUEST
+        }) {
+            count += next.len();
+            bytes += states_bytes(next);
         }
-        filled += bytes(&row);
-        current.push(row);
-    }
-    if !current.is_empty() {
-        requests.push(request(current));
-    }
-    requests
+        let (request, behind) = rest.split_at(count);
+        rest = behind;
+        Some(request)
+    })
+}
+
+fn states_bytes(of_entity: &[&Item<'_>]) -> usize {
+    of_entity.iter().map(|item| event_bytes(item)).sum()
 }
