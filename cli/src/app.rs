@@ -7,7 +7,7 @@ use clap::Parser;
 use crate::args::{Command, CommandLine, RulesCommand, Shared};
 use crate::clock::Clock;
 use crate::commands::{
-    Questioner, blame, completions, demo, diff, events, find, import, log, ls, migrate,
+    Questioner, blame, completions, demo, diff, dlq, events, find, import, log, ls, migrate,
     rules_check, show,
 };
 use crate::failure::{Exit, Failure};
@@ -68,6 +68,7 @@ fn run_command(
         Command::Find(args) => find::run(&args, &open()?, output),
         Command::Events(args) => events::run(&args, &open()?, output),
         Command::Rules(RulesCommand::Check(args)) => rules_check::run(&args, output),
+        Command::Dlq(command) => dlq::run(&command, output),
         Command::Migrate(args) => migrate::run(&args, store, output),
         Command::Demo(args) => demo::run(&args, store, &clock, output),
         Command::Completions(args) => completions::run(&args, output),

@@ -19,6 +19,8 @@ pub enum Exit {
     Ambiguous = 4,
     /// The store cannot be opened, read or written.
     Store = 5,
+    /// Kafka does not answer, refuses, or has no such topic.
+    Kafka = 6,
     /// Ctrl-C or a termination signal.
     Interrupted = 130,
 }
@@ -45,6 +47,7 @@ Exit codes:
   3    there is no such entity, or nothing matched
   4    a part of a name fits several entities
   5    the store cannot be opened, read or written
+  6    Kafka does not answer, refuses, or has no such topic
   130  interrupted
 A reader that closes the pipe is no failure.";
 

@@ -111,6 +111,8 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Moves events from Kafka into a store: each at least once, stored once")
         .max_term_width(100)
+        // A flag that stands twice counts as it stands last, so that scripts can append.
+        .args_override_self(true)
         .after_help(precedence)
         .arg(config)
         .arg(flag("check", "Check the settings, secret files included, and exit"))

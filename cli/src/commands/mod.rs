@@ -4,6 +4,7 @@ pub mod blame;
 pub mod completions;
 pub mod demo;
 pub mod diff;
+pub mod dlq;
 pub mod events;
 pub mod find;
 pub mod import;

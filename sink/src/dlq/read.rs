@@ -98,7 +98,15 @@ impl Reader {
     fn open(place: &DeadLetterTopic) -> Result<Reader, Failure> {
         let mut kafka = place.kafka.clone();
         kafka.topics = vec![place.topic.clone()];
-        let partitions = check_topics(&kafka, &[], ANSWER_WITHIN)?.first().copied().unwrap_or(0);
+        let found = check_topics(&kafka, &[], ANSWER_WITHIN).map_err(|failure| {
+            if failure.exit != Exit::TopicMissing {
+                return failure;
+            }
+            let hint = "dead letters are in another topic, or there never were any";
+            let message = format!("topic {} is missing at {}: {hint}", place.topic, kafka.brokers);
+            Failure::new(Exit::TopicMissing, message)
+        });
+        let partitions = found?.first().copied().unwrap_or(0);
         let context = QuietContext::default();
         let mut config = base_config(&place.kafka);
         // A group is demanded of every consumer; this one neither joins nor commits.

@@ -6,6 +6,8 @@
 pub mod definitions;
 pub mod layers;
 mod show;
+#[cfg(test)]
+mod tests;
 pub mod values;
 
 use std::collections::BTreeMap;

@@ -78,9 +78,10 @@ fn what_is_not_there_is_named_with_a_code() {
         assert!(error.contains(told), "{error}");
         assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     }
+    let unmade = folder.path().join("unmade.db");
     let output = run(&[
         "--store",
-        &store,
+        &address(&unmade),
         "--kafka-brokers",
         kafka.brokers(),
         "--kafka-topics",
@@ -89,7 +90,7 @@ fn what_is_not_there_is_named_with_a_code() {
     ]);
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains(&format!("topic {}: 1 partitions", topic.name)), "{told}");
-    assert!(!folder.path().join("store.db").exists(), "a check makes no store");
+    assert!(!unmade.exists(), "a check makes no store");
 }
 
 #[test]

@@ -21,10 +21,10 @@ fn killed_again_and_again_under_load() {
     let folder = tempdir().unwrap();
     let store = folder.path().join("store.db");
     let settings = SinkSettings::new(&topic, &store).with(&SMALL);
-    let produced = events(0..40_000);
+    let produced = events(0..20_000);
     thread::scope(|scope| {
         scope.spawn(|| produced.chunks(2000).for_each(|part| topic.produce(part)));
-        for kill in 1..=6 {
+        for kill in 1..=4 {
             let sink = Sink::start(&settings);
             // It dies in the middle of its work, at another place each time.
             let enough = f64::from(500 * kill);
@@ -47,7 +47,7 @@ fn sinks_come_and_go_under_load() {
     // A sink that was killed is missed soon.
     let session = ["--kafka-property", "session.timeout.ms=6000"];
     let settings = SinkSettings::new(&topic, &store).with(&SMALL).with(&session);
-    let produced = events(0..40_000);
+    let produced = events(0..20_000);
     thread::scope(|scope| {
         scope.spawn(|| produced.chunks(1000).for_each(|part| topic.produce(part)));
         let first = Sink::start_ready(&settings);

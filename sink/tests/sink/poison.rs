@@ -140,8 +140,8 @@ fn a_dead_letter_topic_that_takes_less_gets_the_beginning() {
 fn a_dead_letter_topic_that_is_away_holds_the_offset_back() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "held", 1);
-    // With one replica there are never two in sync, so nothing is taken.
-    let closed = Topic::with(kafka.brokers(), "closed", 1, &[("min.insync.replicas", "2")]);
+    // No message is small enough for it.
+    let closed = Topic::with(kafka.brokers(), "closed", 1, &[("max.message.bytes", "50")]);
     let folder = tempdir().unwrap();
     let store = folder.path().join("store.db");
     let settings = SinkSettings::new(&topic, &store).with(&[
@@ -149,7 +149,6 @@ fn a_dead_letter_topic_that_is_away_holds_the_offset_back() {
         &closed.dead_letter_name(),
         "--unready-after=100ms",
         "--drain-timeout=1s",
-        "--kafka-property=message.timeout.ms=1000",
     ]);
     topic.produce(&[event(1)]);
     topic.send(None, Some(b"poison"), &[]);
