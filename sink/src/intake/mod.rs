@@ -30,7 +30,7 @@ use crate::batch::{Batch, BatchMessage};
 use crate::dead_letter::{Cause, DeadLetter, DeadLetters, with_cause};
 use crate::exit::{Exit, Failure};
 use crate::health::Health;
-use crate::kafka::{ConsumerEvents, failure_of};
+use crate::kafka::ConsumerEvents;
 use crate::message::{Unreadable, read_message};
 use crate::metrics::Metrics;
 use crate::offsets::{Offsets, PartitionKey, Unit};
@@ -222,9 +222,6 @@ impl Intake {
                     kafka.brokers
                 );
                 Err(Failure::new(Exit::Failed, message))
-            }
-            _ if self.consumer_errors().denied().is_some() => {
-                Err(failure_of(kafka, self.consumer_errors(), error))
             }
             // The client goes on by itself, and has told the context more than this says.
             _ if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) => Ok(()),

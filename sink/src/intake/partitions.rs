@@ -16,7 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Intake;
 use crate::exit::{Exit, Failure};
-use crate::kafka::{ClientErrors, Incident};
+use crate::kafka::Incident;
 use crate::offsets::PartitionKey;
 
 /// How soon a commit is asked for again while somebody waits for it.
@@ -29,10 +29,6 @@ pub(super) struct Leaving {
 }
 
 impl Intake {
-    pub(super) fn consumer_errors(&self) -> &ClientErrors {
-        &self.consumer.context().errors
-    }
-
     pub(super) fn key_of(&self, topic: &str, partition: i32) -> Option<PartitionKey> {
         let topic = *self.state.topics.get(topic)?;
         Some(PartitionKey { topic, partition })

@@ -22,7 +22,7 @@ impl ClientErrors {
     fn note(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         let reason = without_client(reason);
-        if is_denial(code) {
+        if is_denial(code, reason) {
             *lock(&self.denied) = Some(reason.to_owned());
         }
         // That all are down follows from what each one said before, which says more.
@@ -42,15 +42,20 @@ impl ClientErrors {
     }
 }
 
-/// Whether an error means that Kafka does not let us in, which waiting does not change.
-fn is_denial(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::Authentication
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::SSL
-            | RDKafkaErrorCode::UnsupportedSASLMechanism
-    )
+/// Whether an error means that Kafka does not let us in, which waiting does not change. A broker
+/// that goes away in the middle of a handshake is one that is away.
+fn is_denial(code: RDKafkaErrorCode, reason: &str) -> bool {
+    let is_cut_off = ["disconnect", "Disconnect", "reset by peer", "timed out"]
+        .iter()
+        .any(|words| reason.contains(words));
+    !is_cut_off
+        && matches!(
+            code,
+            RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::SSL
+                | RDKafkaErrorCode::UnsupportedSASLMechanism
+        )
 }
 
 /// librdkafka begins its reasons with the client's name and the broker's; the first says nothing.
@@ -98,8 +103,6 @@ pub enum Incident {
 pub struct ConsumerEvents {
     incidents: Mutex<Vec<Incident>>,
     closing: AtomicBool,
-    /// Its errors.
-    pub errors: Arc<ClientErrors>,
 }
 
 impl ConsumerEvents {
@@ -119,10 +122,10 @@ impl ClientContext for ConsumerEvents {
         log_line(level, facility, message);
     }
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        let reason = without_client(reason);
-        tracing::warn!(reason, "kafka client error");
-        self.errors.note(&error, reason);
+    /// None of them ends the sink: the client tries again by itself, and what is refused today, say
+    /// because a password changes, may be let in tomorrow.
+    fn error(&self, _: KafkaError, reason: &str) {
+        tracing::warn!(reason = without_client(reason), "kafka client error");
     }
 }
 
