@@ -35,14 +35,14 @@ impl State {
     /// Takes in the changes of one event.
     pub fn apply(&mut self, by: OrderKey, changes: &[Change]) {
         for change in changes {
-            self.write(&change.field, &change.value, by);
+            self.apply_change(by, &change.field, || change.value.clone());
         }
     }
 
     /// Takes in everything that another fold over events of the same entity knows.
     pub fn merge(&mut self, other: &State) {
         for (field, cell) in &other.cells {
-            self.write(field, &cell.value, cell.by);
+            self.apply_change(cell.by, field, || cell.value.clone());
         }
     }
 
@@ -63,15 +63,18 @@ impl State {
         self.cells.retain(|_, cell| cell.by.time >= moment);
     }
 
-    fn write(&mut self, field: &str, value: &Option<Value>, by: OrderKey) {
+    /// Takes in one change of an event. Its value is made only if it has a say.
+    pub fn apply_change(
+        &mut self,
+        by: OrderKey,
+        field: &str,
+        value: impl FnOnce() -> Option<Value>,
+    ) {
         match self.cells.get_mut(field) {
             Some(cell) if cell.by >= by => {}
-            Some(cell) => {
-                cell.by = by;
-                cell.value.clone_from(value);
-            }
+            Some(cell) => *cell = Cell { value: value(), by },
             None => {
-                self.cells.insert(field.into(), Cell { value: value.clone(), by });
+                self.cells.insert(field.into(), Cell { value: value(), by });
             }
         }
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use statetrail_event::{Finite, State, Value};
+use statetrail_event::{Finite, State, Value, ValueRef};
 
 /// A condition on one field.
 ///
@@ -148,7 +148,11 @@ fn first_sign(text: &str) -> Option<(usize, &'static str, Comparison)> {
 impl Condition {
     /// Whether the state fulfils the condition.
     pub fn holds(&self, state: &State) -> bool {
-        let value = state.get(&self.field);
+        self.holds_for(state.get(&self.field).map(Value::as_ref))
+    }
+
+    /// Whether it holds if its field has that value.
+    pub(crate) fn holds_for(&self, value: Option<ValueRef<'_>>) -> bool {
         match &self.test {
             Test::Present => value.is_some(),
             Test::Absent => value.is_none(),
@@ -209,19 +213,20 @@ impl Typed {
     }
 
     /// The order of the value relative to what was typed; `None` if they cannot be compared.
-    fn compared_with(&self, value: &Value) -> Option<Ordering> {
+    fn compared_with(&self, value: ValueRef<'_>) -> Option<Ordering> {
         match (value, self.number) {
-            (Value::Int(_) | Value::Number(_), None) => None,
-            (Value::Int(value), Some(Number::Int(typed))) => Some(value.cmp(&typed)),
-            (Value::Int(value), Some(Number::Float(typed))) => {
-                Some(compare_int_with_float(*value, typed))
+            (ValueRef::Int(_) | ValueRef::Number(_), None) => None,
+            (ValueRef::Int(value), Some(Number::Int(typed))) => Some(value.cmp(&typed)),
+            (ValueRef::Int(value), Some(Number::Float(typed))) => {
+                Some(compare_int_with_float(value, typed))
             }
-            (Value::Number(value), Some(Number::Int(typed))) => {
-                Some(compare_int_with_float(typed, *value).reverse())
+            (ValueRef::Number(value), Some(Number::Int(typed))) => {
+                Some(compare_int_with_float(typed, value).reverse())
             }
-            (Value::Number(value), Some(Number::Float(typed))) => value.partial_cmp(&typed),
-            (Value::Text(text), _) => Some((**text).cmp(&self.text)),
-            (Value::Bool(value), _) => Some(value.to_string().as_str().cmp(&self.text)),
+            (ValueRef::Number(value), Some(Number::Float(typed))) => value.partial_cmp(&typed),
+            // Texts are ordered as their bytes are.
+            (ValueRef::Text(text), _) => Some(text.cmp(self.text.as_bytes())),
+            (ValueRef::Bool(value), _) => Some(value.to_string().as_str().cmp(&self.text)),
         }
     }
 }

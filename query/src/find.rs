@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use statetrail_event::{EntityName, OrderKey, State, Time};
-use statetrail_store::{Entity, EntityFilter, EventStore, TimelineQuery};
+use statetrail_store::{Entity, EntityFilter, EntityView, EventStore, TimelineQuery};
 
 use crate::{Condition, Moment, PAGE, QueryError};
 
@@ -67,7 +67,7 @@ impl<'a> Find<'a> {
         Find { store, filter, conditions, moment, page, after, finished, look_up }
     }
 
-    /// The same search, looking at that many entities for a page, 1 at least.
+    /// The same search in pages of at most that many entities, 1 at least.
     pub fn with_page(mut self, entities: usize) -> Find<'a> {
         self.page = entities.max(1);
         self
@@ -102,7 +102,9 @@ impl<'a> Find<'a> {
             }
         }
         let after = self.after.as_ref();
-        Ok(self.page_of(self.store.entities(&self.filter, after, self.page).await?))
+        let may_be = |entity: &EntityView<'_>| self.may_be_found(entity);
+        let found = self.store.entities_passing(&self.filter, after, self.page, &may_be).await?;
+        Ok(self.page_of(found))
     }
 
     fn page_of(&self, entities: Vec<Entity>) -> Candidates {
@@ -149,26 +151,40 @@ impl<'a> Find<'a> {
         Ok(few.then(|| events.into_iter().map(|known| known.event.entity).collect()))
     }
 
-    /// The entity, if it is one of those that are looked for.
-    async fn judge(&self, entity: Entity) -> Result<Option<Found>, QueryError> {
-        let Entity { name, first, last, .. } = &entity;
-        let (name, first, last) = (name.clone(), *first, *last);
-        let Some(state) = self.state_of(entity).await? else { return Ok(None) };
-        let fulfilled = self.conditions.iter().all(|condition| condition.holds(&state));
-        Ok(fulfilled.then_some(Found { name, state, first, last }))
+    /// Whether the entity may be one of those that are looked for, by its state of now. Most
+    /// entities need no look at their trails: they came later, or nothing has happened to them
+    /// since.
+    fn may_be_found(&self, entity: &EntityView<'_>) -> bool {
+        if entity.first > self.moment.at {
+            return false;
+        }
+        !self.is_as_of_now(entity.last, entity.known_by)
+            || self
+                .conditions
+                .iter()
+                .all(|condition| condition.holds_for((entity.value)(condition.field())))
     }
 
-    /// The entity's state at the moment. Most entities need no look at their trails: they came
-    /// later, or nothing has happened to them since.
-    async fn state_of(&self, entity: Entity) -> Result<Option<State>, QueryError> {
+    /// Whether an entity's state at the moment is that of now.
+    fn is_as_of_now(&self, last: Time, known_by: Time) -> bool {
         let Moment { at, as_known_at } = self.moment;
-        if entity.first > at {
-            return Ok(None);
-        }
-        let all_known = as_known_at.is_none_or(|known_at| entity.known_by <= known_at);
-        if entity.last <= at && all_known {
-            return Ok(Some(entity.state));
-        }
-        Ok(self.store.state_at(&entity.name, OrderKey::end_of(at), as_known_at).await?)
+        last <= at && as_known_at.is_none_or(|known_at| known_by <= known_at)
+    }
+
+    /// The entity, if it is one of those that are looked for.
+    async fn judge(&self, entity: Entity) -> Result<Option<Found>, QueryError> {
+        let Entity { name, state, first, last, known_by } = entity;
+        let state = if self.is_as_of_now(last, known_by) {
+            state
+        } else {
+            let Moment { at, as_known_at } = self.moment;
+            let at = OrderKey::end_of(at);
+            let Some(state) = self.store.state_at(&name, at, as_known_at).await? else {
+                return Ok(None);
+            };
+            state
+        };
+        let fulfilled = self.conditions.iter().all(|condition| condition.holds(&state));
+        Ok(fulfilled.then_some(Found { name, state, first, last }))
     }
 }

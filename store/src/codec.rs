@@ -151,21 +151,70 @@ pub(crate) fn each_change<'a>(
     Ok(())
 }
 
+/// Takes the encoded changes of an event into `state`, without a copy of those that have no say.
+pub(crate) fn apply_changes(
+    bytes: &[u8],
+    by: OrderKey,
+    state: &mut State,
+) -> Result<(), Unreadable> {
+    let mut reader = Reader(bytes);
+    while !reader.0.is_empty() {
+        let (field, value) = reader.change().ok_or_else(unreadable_changes)?;
+        state.apply_change(by, field, || value.map(ValueRef::to_value));
+    }
+    Ok(())
+}
+
 /// Takes an encoded state into `state`.
 pub(crate) fn merge_state(bytes: &[u8], state: &mut State) -> Result<(), Unreadable> {
     let mut reader = Reader(bytes);
     while !reader.0.is_empty() {
-        let write = reader.key().and_then(|key| Some((key, reader.bytes()?)));
-        let (by, changes) = write.ok_or_else(|| Unreadable("the state of an entity".into()))?;
-        state.apply(by, &decode_changes(changes)?);
+        let (by, changes) = reader.write().ok_or_else(unreadable_state)?;
+        apply_changes(changes, by, state)?;
     }
     Ok(())
+}
+
+/// The value of a field in an encoded state, or `None` if it has none.
+pub(crate) fn value_in_state<'a>(
+    bytes: &'a [u8],
+    field: &str,
+) -> Result<Option<ValueRef<'a>>, Unreadable> {
+    let mut reader = Reader(bytes);
+    while !reader.0.is_empty() {
+        let (_, changes) = reader.write().ok_or_else(unreadable_state)?;
+        let mut reader = Reader(changes);
+        while !reader.0.is_empty() {
+            let (name, value) = reader.change().ok_or_else(unreadable_changes)?;
+            if name == field {
+                return Ok(value);
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn unreadable_changes() -> Unreadable {
+    Unreadable("the changes of an event".into())
+}
+
+fn unreadable_state() -> Unreadable {
+    Unreadable("the state of an entity".into())
 }
 
 pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, Unreadable> {
     let mut state = State::new();
     merge_state(bytes, &mut state)?;
     Ok(state)
+}
+
+/// The encoded merge of two encoded states.
+pub(crate) fn merge_encoded_states(a: &[u8], b: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    let mut state = decode_state(a)?;
+    merge_state(b, &mut state)?;
+    let mut merged = Vec::with_capacity(a.len() + b.len());
+    encode_state(&state, &mut merged);
+    Ok(merged)
 }
 
 /// Reads from the front; `None` where the bytes have another form.
@@ -213,6 +262,15 @@ impl<'a> Reader<'a> {
             seq: u64::from_be_bytes(self.array()?),
             id: EventId(self.array()?),
         })
+    }
+
+    /// What an event has a say in: its key and its changes.
+    fn write(&mut self) -> Option<(OrderKey, &'a [u8])> {
+        Some((self.key()?, self.bytes()?))
+    }
+
+    fn change(&mut self) -> Option<(&'a str, Option<ValueRef<'a>>)> {
+        Some((self.text()?, self.value()?))
     }
 
     /// The inner `None` stands for an unset field.
@@ -274,6 +332,10 @@ mod tests {
             }
             let mut bytes = Vec::new();
             encode_state(&state, &mut bytes);
+            for (field, cell) in state.cells() {
+                let value = value_in_state(&bytes, field).unwrap();
+                prop_assert_eq!(value, cell.value.as_ref().map(Value::as_ref));
+            }
             prop_assert_eq!(decode_state(&bytes).unwrap(), state);
         }
 
@@ -287,6 +349,7 @@ mod tests {
             bytes in proptest::collection::vec(any::<u8>(), 0..80), cut in 0_usize..80,
         ) {
             let _ = (decode_changes(&bytes), decode_state(&bytes), decode_key(&bytes));
+            let _ = value_in_state(&bytes, "status");
             let mut sound = Vec::new();
             encode_changes(&[Change::set("status", "paid"), Change::set("n", 7_i64)], &mut sound);
             sound.truncate(cut);

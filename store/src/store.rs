@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use statetrail_event::{EntityName, Event, OrderKey, State, Time};
+use statetrail_event::{EntityName, Event, OrderKey, State, Time, Value, ValueRef};
 
 use crate::StoreError;
 
@@ -85,6 +85,35 @@ pub trait EventStore: Send + Sync {
         Ok(None)
     }
 
+    /// As [`entities`](EventStore::entities), but only those that pass the test; at most `limit`
+    /// of them. A store may run the test before it has read all of an entity, so that those that
+    /// do not pass cost little.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn entities_passing(
+        &self,
+        filter: &EntityFilter,
+        after: Option<&EntityName>,
+        limit: usize,
+        test: &EntityTest<'_>,
+    ) -> Result<Vec<Entity>, StoreError> {
+        let mut after = after.cloned();
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let mut page = self.entities(filter, after.as_ref(), TESTED_TOGETHER).await?;
+            let is_last = page.len() < TESTED_TOGETHER;
+            after = page.last().map(|entity| entity.name.clone());
+            page.retain(|entity| entity.passes(test));
+            found.append(&mut page);
+            if is_last {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
     /// The names of entities of which only a part is known, in the order of names, at most
     /// `limit`.
     ///
@@ -128,6 +157,9 @@ pub trait EventStore: Send + Sync {
     async fn counts(&self) -> Result<Counts, StoreError>;
 }
 
+/// Entities that a store without a way of its own tests together.
+const TESTED_TOGETHER: usize = 500;
+
 /// An event and when it became known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnownEvent {
@@ -169,6 +201,29 @@ pub struct Entity {
     pub last: Time,
     /// None of its events became known after this moment.
     pub known_by: Time,
+}
+
+/// What decides whether an entity is wanted.
+pub type EntityTest<'a> = dyn Fn(&EntityView<'_>) -> bool + Sync + 'a;
+
+/// An [`Entity`] of which each field is read when it is asked for.
+pub struct EntityView<'a> {
+    /// See [`Entity::first`].
+    pub first: Time,
+    /// See [`Entity::last`].
+    pub last: Time,
+    /// See [`Entity::known_by`].
+    pub known_by: Time,
+    /// The value of a field, or `None` if it has none.
+    pub value: &'a dyn Fn(&str) -> Option<ValueRef<'a>>,
+}
+
+impl Entity {
+    fn passes(&self, test: &EntityTest<'_>) -> bool {
+        let value = |field: &str| self.state.get(field).map(Value::as_ref);
+        let Entity { first, last, known_by, .. } = *self;
+        test(&EntityView { first, last, known_by, value: &value })
+    }
 }
 
 /// Which entities are meant; a part that is `None` lets every entity pass.

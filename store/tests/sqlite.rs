@@ -47,6 +47,31 @@ fn what_was_appended_is_there_when_the_file_is_opened_again() {
 }
 
 #[test]
+fn batches_that_are_appended_side_by_side_are_all_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = SqliteStore::open(&path).unwrap();
+    // Every batch is appended by two threads, so that each of its events is new to one of them.
+    let new: u64 = std::thread::scope(|scope| {
+        let append_all = || {
+            let appended = |number| block_on(store.append(&batch(number, 20))).unwrap().new;
+            (0..200).map(appended).sum::<u64>()
+        };
+        let threads = [scope.spawn(append_all), scope.spawn(append_all)];
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(new, 200 * 20);
+    for entity in (0..20).map(stock) {
+        let trail = block_on(store.trail(&entity, &TrailQuery::default())).unwrap();
+        let expected: Vec<_> = (0..200).map(|number| event(&entity, number)).collect();
+        assert_eq!(trail, expected);
+        let known = block_on(store.entity(&entity)).unwrap().unwrap();
+        let at = |key| block_on(store.state_at(&entity, key, None)).unwrap().unwrap();
+        assert_eq!(at(OrderKey::MAX), known.state);
+    }
+}
+
+#[test]
 fn reading_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");

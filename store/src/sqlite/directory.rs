@@ -1,13 +1,16 @@
 //! Listing entities and finding their names.
 
-use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
-use statetrail_event::EntityName;
+use std::cell::Cell;
 
-use super::entities::{COLUMNS, read_name, read_row};
-use super::failure::Failure;
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use statetrail_event::{EntityName, Time};
+
+use super::entities::{ENTITY_COLUMNS, read_entity, read_name};
+use super::failure::{Failure, read_blob};
+use crate::codec::value_in_state;
 use crate::prefix::prefix_end;
-use crate::{Counts, Entity, EntityFilter, NamePart};
+use crate::{Counts, Entity, EntityFilter, EntityTest, EntityView, NamePart};
 
 /// Conditions joined by AND, with their parameters.
 #[derive(Default)]
@@ -62,20 +65,65 @@ pub(super) fn list(
     after: Option<&EntityName>,
     limit: usize,
 ) -> Result<Vec<Entity>, Failure> {
+    list_rows(connection, filter, after, limit, |_| Ok(true))
+}
+
+/// See [`EventStore::entities_passing`](crate::EventStore::entities_passing).
+pub(super) fn list_passing(
+    connection: &Connection,
+    filter: &EntityFilter,
+    after: Option<&EntityName>,
+    limit: usize,
+    test: &EntityTest<'_>,
+) -> Result<Vec<Entity>, Failure> {
+    list_rows(connection, filter, after, limit, |row| row_passes(row, test))
+}
+
+fn list_rows(
+    connection: &Connection,
+    filter: &EntityFilter,
+    after: Option<&EntityName>,
+    limit: usize,
+    mut passes: impl FnMut(&Row<'_>) -> Result<bool, Failure>,
+) -> Result<Vec<Entity>, Failure> {
     let conditions = page_conditions(filter, after);
     let sql = format!(
-        "SELECT {COLUMNS}, namespace, entity_type, entity_id FROM entities {}
-         ORDER BY namespace, entity_type, entity_id LIMIT {}",
+        "SELECT {ENTITY_COLUMNS} FROM entities {} ORDER BY namespace, entity_type, entity_id",
         conditions.clause(),
-        i64::try_from(limit).unwrap_or(i64::MAX),
     );
-    let mut statement = connection.prepare(&sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(conditions.parameters))?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read_row(row)?.into_entity(read_name(row, 8)?));
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        if passes(row)? {
+            found.push(read_entity(row)?);
+        }
     }
     Ok(found)
+}
+
+/// Runs the test on a row of [`ENTITY_COLUMNS`] as it lies in the database.
+fn row_passes(row: &Row<'_>, test: &EntityTest<'_>) -> Result<bool, Failure> {
+    let state = read_blob(row, 6)?;
+    let damage = Cell::new(None);
+    let value = |field: &str| {
+        value_in_state(state, field).unwrap_or_else(|unreadable| {
+            damage.set(Some(unreadable));
+            None
+        })
+    };
+    let passes = test(&EntityView {
+        first: Time::from_nanos(row.get(3)?),
+        last: Time::from_nanos(row.get(4)?),
+        known_by: Time::from_nanos(row.get(5)?),
+        value: &value,
+    });
+    match damage.take() {
+        Some(unreadable) => Err(unreadable.into()),
+        None => Ok(passes),
+    }
 }
 
 /// What the rows of a page fulfil, put so that the index leads to the page's first row: a page

@@ -1,7 +1,8 @@
 //! The store for one machine: one SQLite file.
 //!
 //! One process writes while any number of others read; a second writer waits for its turn,
-//! which comes after every batch. The calls block the thread for as long as the disk needs:
+//! which comes after every batch. Within a process, a batch is arranged for writing while another
+//! one is written, if two are appended at the same time. The calls block the thread for as long as the disk needs:
 //! their futures are ready when they are first polled.
 
 mod append;
@@ -27,8 +28,8 @@ use rusqlite::Connection;
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
 use crate::{
-    Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, StoreError,
-    TimelineQuery, TrailQuery,
+    Appended, Counts, Entity, EntityFilter, EntityTest, EventStore, KnownEvent, NamePart,
+    StoreError, TimelineQuery, TrailQuery,
 };
 use append::Writer;
 use batch::Batch;
@@ -121,15 +122,15 @@ impl EventStore for SqliteStore {
             let reason = "it was opened for reading only".to_owned();
             return Err(StoreError::ReadOnly { place: self.place.clone(), reason });
         };
-        let append = || lock(writer).append(&Batch::arrange(batch)?);
-        append().map_err(|failure| failure.at(&self.place))
+        let append = || {
+            let arranged = Batch::arrange(batch)?;
+            lock(writer).append(arranged)
+        };
+        append().map_err(|failure: Failure| failure.at(&self.place))
     }
 
     async fn entity(&self, name: &EntityName) -> Result<Option<Entity>, StoreError> {
-        self.read(|connection| {
-            let row = entities::find(connection, name)?;
-            Ok(row.map(|row| row.into_entity(name.clone())))
-        })
+        self.read(|connection| entities::find_entity(connection, name))
     }
 
     async fn entities(
@@ -139,6 +140,16 @@ impl EventStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Entity>, StoreError> {
         self.read(|connection| directory::list(connection, filter, after, limit))
+    }
+
+    async fn entities_passing(
+        &self,
+        filter: &EntityFilter,
+        after: Option<&EntityName>,
+        limit: usize,
+        test: &EntityTest<'_>,
+    ) -> Result<Vec<Entity>, StoreError> {
+        self.read(|connection| directory::list_passing(connection, filter, after, limit, test))
     }
 
     async fn names(

@@ -24,14 +24,15 @@ use std::ops::Bound;
 use rusqlite::{Connection, Row, params};
 use statetrail_event::{OrderKey, State, Time};
 
+use super::batch::Incoming;
 use super::entities::EntityRow;
 use super::failure::{Failure, read_blob};
 use super::trail::{Slice, read_key};
+use crate::Order;
 use crate::codec::{
-    decode_changes, decode_key, decode_state, encode_key, encode_state, merge_state,
+    apply_changes, decode_key, decode_state, encode_key, encode_state, merge_state,
 };
 use crate::key_range::KeyRange;
-use crate::{KnownEvent, Order};
 
 /// Events of a stretch of level 0, at least; at most about twice as many.
 const EVENTS: u64 = 64;
@@ -56,24 +57,35 @@ fn parts_wanted(level: u32) -> u64 {
 }
 
 /// Brings an entity's snapshots up to date after events were inserted, which come in their
-/// order.
+/// order. Its row counts them afterwards.
 pub(super) fn maintain(
     connection: &Connection,
     entity: &mut EntityRow,
-    new: &[&KnownEvent],
+    new: &[&Incoming<'_>],
 ) -> Result<(), Failure> {
-    let late_count = new.partition_point(|known| known.event.key() < entity.tail_start);
+    let late_count = new.partition_point(|incoming| incoming.key < entity.tail_start);
     let (late, in_tail) = new.split_at(late_count);
     entity.tail_events += in_tail.len() as u64;
-    let ladder = Ladder { connection, entity_number: entity.number };
-    ladder.merge_late(late)?;
-    if entity.tail_events >= EVENTS
-        && let Some((tail_start, closed_events)) = ladder.close_tail(0, entity.tail_start)?
-    {
-        entity.tail_start = tail_start;
-        entity.tail_events -= closed_events;
-    }
+    Ladder { connection, entity_number: entity.number }.merge_late(late)?;
+    close_long_tail(connection, entity)?;
     Ok(())
+}
+
+/// Makes snapshots of the tail if it is long enough. Returns whether that changed the entity's
+/// row.
+pub(super) fn close_long_tail(
+    connection: &Connection,
+    entity: &mut EntityRow,
+) -> Result<bool, Failure> {
+    if entity.tail_events < EVENTS {
+        return Ok(false);
+    }
+    let ladder = Ladder { connection, entity_number: entity.number };
+    let closed = ladder.close_tail(0, entity.tail_start)?;
+    let Some((tail_start, closed_events)) = closed else { return Ok(false) };
+    entity.tail_start = tail_start;
+    entity.tail_events -= closed_events;
+    Ok(true)
 }
 
 /// The snapshots of one entity.
@@ -84,13 +96,13 @@ struct Ladder<'a> {
 
 impl Ladder<'_> {
     /// Takes late events into every stretch that they belong to.
-    fn merge_late(&self, late: &[&KnownEvent]) -> Result<(), Failure> {
+    fn merge_late(&self, late: &[&Incoming<'_>]) -> Result<(), Failure> {
         let mut overfull = Vec::new();
         for level in 0.. {
             let mut rest = late;
             while let Some(first) = rest.first() {
-                let Some(mut stretch) = self.covering(level, first.event.key())? else { break };
-                let inside = rest.partition_point(|known| known.event.key() < stretch.end);
+                let Some(mut stretch) = self.covering(level, first.key)? else { break };
+                let inside = rest.partition_point(|incoming| incoming.key < stretch.end);
                 let (merged, behind) = rest.split_at(inside);
                 stretch.take_in(merged);
                 if level == 0 {
@@ -200,9 +212,8 @@ impl Ladder<'_> {
             // The greatest of all keys has none behind it; its event stays in the tail.
             let Some(end) = key.next() else { return Ok(()) };
             let known_by = Time::from_nanos(row.get(4)?);
-            let changes = decode_changes(read_blob(row, 3)?)?;
-            pieces.add_part(key, end, known_by).apply(key, &changes);
-            Ok(())
+            let state = pieces.add_part(key, end, known_by);
+            Ok(apply_changes(read_blob(row, 3)?, key, state)?)
         })
     }
 
@@ -330,10 +341,10 @@ impl Pieces {
 
 impl Stretch {
     /// Takes in events that lie inside; they are not counted.
-    fn take_in(&mut self, events: &[&KnownEvent]) {
-        for known in events {
-            self.state.apply(known.event.key(), &known.event.changes);
-            self.known_by = self.known_by.max(known.known_at);
+    fn take_in(&mut self, events: &[&Incoming<'_>]) {
+        for incoming in events {
+            self.state.apply(incoming.key, &incoming.known.event.changes);
+            self.known_by = self.known_by.max(incoming.known_at);
         }
     }
 

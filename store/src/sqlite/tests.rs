@@ -32,7 +32,7 @@ fn events(count: u64) -> Vec<KnownEvent> {
 }
 
 fn append(writer: &mut Writer, events: &[KnownEvent]) -> Result<Appended, Failure> {
-    writer.append(&Batch::arrange(events)?)
+    writer.append(Batch::arrange(events)?)
 }
 
 fn counts(path: &Path) -> Counts {

@@ -7,11 +7,11 @@ use statetrail_event::OrderKey;
 use super::directory::Conditions;
 use super::entities::{find_number, read_name};
 use super::failure::Failure;
-use super::trail::{EVENT_COLUMNS, EVENT_JOINS, read_event, sql_direction};
+use super::trail::{EVENT_COLUMNS, EVENT_JOIN, Origins, read_event, sql_direction};
 use crate::{KnownEvent, Order, Place, TimelineQuery};
 
 /// Columns of [`EVENT_COLUMNS`], behind which the entity's name begins.
-const NAME_COLUMN: usize = 12;
+const NAME_COLUMN: usize = 10;
 
 /// See [`EventStore::timeline`](crate::EventStore::timeline).
 pub(super) fn timeline(
@@ -39,18 +39,19 @@ pub(super) fn timeline(
     let sql = format!(
         "SELECT {EVENT_COLUMNS}, namespace, entity_type, entity_id
          FROM events INDEXED BY timeline
-         CROSS JOIN entities ON entities.entity_no = events.entity_no {EVENT_JOINS} {}
+         CROSS JOIN entities ON entities.entity_no = events.entity_no {EVENT_JOIN} {}
          ORDER BY events.time {direction}, events.seq {direction}, events.id {direction},
              events.bucket {direction}, events.entity_no {direction}
          LIMIT {}",
         conditions.clause(),
         i64::try_from(query.limit).unwrap_or(i64::MAX),
     );
-    let mut statement = connection.prepare(&sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(conditions.parameters))?;
+    let mut origins = Origins::new(connection);
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read_event(row, read_name(row, NAME_COLUMN)?)?);
+        found.push(read_event(row, read_name(row, NAME_COLUMN)?, &mut origins)?);
     }
     Ok(found)
 }

@@ -1,33 +1,35 @@
 //! Reading trails, and states at a moment.
 
+use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, params};
+use foldhash::fast::RandomState;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use statetrail_event::{EntityName, Event, EventId, OrderKey, Source, State, Time};
 
 use super::buckets;
 use super::entities;
 use super::failure::{Failure, read_blob};
 use super::snapshots::{self, Covered};
-use crate::codec::decode_changes;
+use crate::codec::{Unreadable, apply_changes, decode_changes};
 use crate::key_range::KeyRange;
 use crate::{KnownEvent, Order, TrailQuery};
 
-/// The columns of an event with its line, and the joins that they need.
+/// The columns of an event with its line, and the join that they need.
 pub(super) const EVENT_COLUMNS: &str = "events.time, events.seq, events.id, events.name,
-    events.changes, events.known_at, lines.offset, lines.line, rules.rule, sources.uri,
-    sources.node, sources.file";
-pub(super) const EVENT_JOINS: &str = "
-    CROSS JOIN lines ON lines.line_no = events.line_no
-    CROSS JOIN sources ON sources.source_no = lines.source_no
-    LEFT JOIN rules ON rules.rule_no = lines.rule_no";
+    events.changes, events.known_at, lines.offset, lines.line, lines.source_no, lines.rule_no";
+pub(super) const EVENT_JOIN: &str = "CROSS JOIN lines ON lines.line_no = events.line_no";
 
 /// The columns that a state is folded from.
 const FOLD_COLUMNS: &str = "events.time, events.seq, events.id, events.changes";
 
 /// Reads [`EVENT_COLUMNS`].
-pub(super) fn read_event(row: &Row<'_>, entity: EntityName) -> Result<KnownEvent, Failure> {
+pub(super) fn read_event(
+    row: &Row<'_>,
+    entity: EntityName,
+    origins: &mut Origins<'_>,
+) -> Result<KnownEvent, Failure> {
     let key = read_key(row)?;
     let event = Event {
         id: key.id,
@@ -36,12 +38,56 @@ pub(super) fn read_event(row: &Row<'_>, entity: EntityName) -> Result<KnownEvent
         time: key.time,
         seq: key.seq,
         changes: decode_changes(read_blob(row, 4)?)?,
-        source: Arc::new(Source { uri: row.get(9)?, node: row.get(10)?, file: row.get(11)? }),
+        source: origins.source(row.get(8)?)?,
         offset: row.get(6)?,
-        rule: row.get(8)?,
+        rule: row.get::<_, Option<i64>>(9)?.map(|rule| origins.rule(rule)).transpose()?,
         line: row.get(7)?,
     };
     Ok(KnownEvent { event, known_at: Time::from_nanos(row.get(5)?) })
+}
+
+/// The sources and rules of an answer's lines. Many lines share them, so that each is read once.
+pub(super) struct Origins<'a> {
+    connection: &'a Connection,
+    sources: HashMap<i64, Arc<Source>, RandomState>,
+    rules: HashMap<i64, Arc<str>, RandomState>,
+}
+
+impl<'a> Origins<'a> {
+    pub(super) fn new(connection: &'a Connection) -> Origins<'a> {
+        Origins { connection, sources: HashMap::default(), rules: HashMap::default() }
+    }
+
+    fn source(&mut self, number: i64) -> Result<Arc<Source>, Failure> {
+        if let Some(source) = self.sources.get(&number) {
+            return Ok(source.clone());
+        }
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT uri, node, file FROM sources WHERE source_no = ?1")?;
+        let read =
+            |row: &Row<'_>| Ok(Source { uri: row.get(0)?, node: row.get(1)?, file: row.get(2)? });
+        let source = statement.query_row([number], read).optional()?;
+        let source = Arc::new(source.ok_or_else(|| missing("source", number))?);
+        self.sources.insert(number, source.clone());
+        Ok(source)
+    }
+
+    fn rule(&mut self, number: i64) -> Result<Arc<str>, Failure> {
+        if let Some(rule) = self.rules.get(&number) {
+            return Ok(rule.clone());
+        }
+        let mut statement =
+            self.connection.prepare_cached("SELECT rule FROM rules WHERE rule_no = ?1")?;
+        let rule: Option<Arc<str>> = statement.query_row([number], |row| row.get(0)).optional()?;
+        let rule = rule.ok_or_else(|| missing("rule", number))?;
+        self.rules.insert(number, rule.clone());
+        Ok(rule)
+    }
+}
+
+fn missing(what: &str, number: i64) -> Unreadable {
+    Unreadable(format!("a line of {what} {number}, which is not there"))
 }
 
 /// Reads the columns `time, seq, id` at the beginning of a row.
@@ -127,8 +173,9 @@ pub(super) fn trail(
     let Some(range) = range else { return Ok(found) };
     let as_known_at = query.as_known_at;
     let slice = Slice { connection, entity_number: entity.number, range, as_known_at };
-    slice.visit((EVENT_COLUMNS, EVENT_JOINS), query.order, query.limit, |row| {
-        found.push(read_event(row, name.clone())?);
+    let mut origins = Origins::new(connection);
+    slice.visit((EVENT_COLUMNS, EVENT_JOIN), query.order, query.limit, |row| {
+        found.push(read_event(row, name.clone(), &mut origins)?);
         Ok(())
     })?;
     Ok(found)
@@ -144,7 +191,7 @@ pub(super) fn state_at(
     let Some(entity) = entities::find(connection, name)? else { return Ok(None) };
     let everything_known = as_known_at.is_none_or(|known_at| entity.known_by <= known_at);
     if at >= OrderKey::end_of(entity.last) && everything_known {
-        return Ok(Some(entity.state));
+        return Ok(Some(entity.decoded_state()?));
     }
     let Some(range) = KeyRange::of(Bound::Unbounded, Bound::Included(at)) else { return Ok(None) };
     let Covered { mut state, mut any_event, left_over } =
@@ -153,8 +200,7 @@ pub(super) fn state_at(
         let slice = Slice { connection, entity_number: entity.number, range, as_known_at };
         slice.visit((FOLD_COLUMNS, ""), Order::OldestFirst, usize::MAX, |row| {
             any_event = true;
-            state.apply(read_key(row)?, &decode_changes(read_blob(row, 3)?)?);
-            Ok(())
+            Ok(apply_changes(read_blob(row, 3)?, read_key(row)?, &mut state)?)
         })?;
     }
     Ok(any_event.then_some(state))

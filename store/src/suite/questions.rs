@@ -4,11 +4,11 @@ use std::ops::Bound;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use statetrail_event::{EntityName, OrderKey, Time};
+use statetrail_event::{EntityName, OrderKey, Time, ValueRef};
 
 use super::events::{entity_names, key, time};
 use crate::{
-    Entity, EntityFilter, EventStore, KnownEvent, NamePart, Order, Place, StoreError,
+    Entity, EntityFilter, EntityView, EventStore, KnownEvent, NamePart, Order, Place, StoreError,
     TimelineQuery, TrailQuery,
 };
 
@@ -161,6 +161,30 @@ impl Questions {
             }
         }
         assert_same_entities(&paged, &all);
+        self.compare_passing(store, model).await
+    }
+
+    /// Entities by their state, whose field has a value that is no less than any text.
+    async fn compare_passing(
+        &self,
+        store: &dyn EventStore,
+        model: &dyn EventStore,
+    ) -> Result<(), StoreError> {
+        for field in ["status", "amount", "none"] {
+            let test = |entity: &EntityView<'_>| {
+                entity.first <= self.at.time
+                    && (entity.value)(field).is_some_and(|value| match value {
+                        ValueRef::Text(text) => text >= self.text.as_bytes(),
+                        _ => true,
+                    })
+            };
+            for limit in [0, self.page, usize::MAX] {
+                let after = Some(&self.entity).filter(|_| limit == self.page);
+                let found = store.entities_passing(&self.filter, after, limit, &test).await?;
+                let wanted = model.entities_passing(&self.filter, after, limit, &test).await?;
+                assert_same_entities(&found, &wanted);
+            }
+        }
         Ok(())
     }
 
