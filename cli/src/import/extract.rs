@@ -31,6 +31,8 @@ const LINES_PER_TURN: usize = 64;
 /// Events on their way to the store, and what became of the lines up to the last of them.
 #[derive(Default)]
 pub struct Batch {
+    /// Batches are numbered in the order of their lines.
+    pub number: u64,
     /// The events, in the order of their lines, known from now on.
     pub events: Vec<KnownEvent>,
     /// How far the logs are read that were read since the last batch; a later entry replaces an
@@ -226,7 +228,8 @@ impl Worker<'_> {
 
     /// Waits until the writing half has room.
     fn send(&mut self) {
-        let mut batch = std::mem::take(&mut self.batch);
+        let next = Batch { number: self.batch.number + 1, ..Batch::default() };
+        let mut batch = std::mem::replace(&mut self.batch, next);
         batch.events = self.spent.try_iter().last().unwrap_or_default();
         batch.events.clear();
         batch.rules = self.extractor.counts().to_vec();

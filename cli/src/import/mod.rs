@@ -1,11 +1,12 @@
-//! Imports logs: one thread reads and extracts, the other one writes to the store.
+//! Imports logs: one thread reads and extracts, others hand the events to the store.
 //!
 //! ```text
-//! logs -> LogReader -> Extractor -> batch of events -> (bounded channel) -> store
-//!         `---------- extract, its own thread -----'                       `- run -'
+//! logs -> LogReader -> Extractor -> batch of events -> (channel) -> store
+//!         `---------- extract, its own thread -----'               `- write, two threads
 //! ```
 //!
-//! The channel holds few batches and a batch is bounded, so memory does not grow with the logs.
+//! A store can prepare one batch while it writes another. The channel holds nothing that nobody
+//! waits for and a batch is bounded, so memory does not grow with the logs.
 
 mod counts;
 mod extract;
@@ -14,9 +15,9 @@ mod plan;
 mod progress;
 mod report;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,8 +37,12 @@ pub use report::{
     EventCounts, Extent, FailureReport, LogReport, Report, RuleReport, grouped, rule_reports,
 };
 
-/// Batches between the threads. One more is being filled and one stored, and they are large.
-const BATCHES_WAITING_MAX: usize = 1;
+/// Batches that wait between the threads. One is being filled and [`WRITERS`] are being stored,
+/// and they are large.
+const BATCHES_WAITING_MAX: usize = 0;
+/// Batches that are on their way into the store at a time: one is written, the other one
+/// prepared.
+const WRITERS: usize = 2;
 /// How often somebody who waits looks whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a reader that was asked to stop may take: one that waits for standard input cannot
@@ -67,18 +72,18 @@ pub struct Imported {
 }
 
 impl Import {
-    /// Reads every log; `store` takes each batch and tells how many of its events are new.
+    /// Reads every log; `store` takes each batch and tells how many of its events are new. It may
+    /// be called for several batches at the same time.
     ///
     /// # Errors
     /// When the reading thread cannot be started or died.
     pub fn run(
         self,
-        mut store: impl FnMut(&[KnownEvent]) -> Result<u64, Failure>,
+        store: impl Fn(&[KnownEvent]) -> Result<u64, Failure> + Sync,
     ) -> Result<Imported, Failure> {
         let start = Instant::now();
         let Import { logs, rules, settings, stop, progress } = self;
         let sizes: Option<u64> = logs.iter().map(|log| log.stored_bytes).sum();
-        let progress = Progress::new(progress, sizes);
         let (sender, receiver) = sync_channel(BATCHES_WAITING_MAX);
         let (spent_sender, spent_receiver) = channel();
         let extraction = Extraction {
@@ -91,82 +96,159 @@ impl Import {
             .name("reader".to_owned())
             .spawn(move || extraction.run(&sender, &spent_receiver))
             .map_err(|error| Failure::new(Exit::Failed, format!("no thread to read: {error}")))?;
-        let mut written = Written::default();
-        let mut store_failure = None;
-        while let Some(mut batch) = next_batch(&receiver, &stop) {
-            if let Err(failure) = written.write(&mut batch, &mut store) {
-                store_failure = Some(failure);
-                break;
+        let writing = Writing {
+            batches: Mutex::new(Some(receiver)),
+            failed: AtomicBool::new(false),
+            stop: &stop,
+            progress: Progress::new(progress, sizes),
+            written: Mutex::default(),
+        };
+        thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                let spent = spent_sender.clone();
+                scope.spawn(|| writing.write_all(&store, spent));
             }
-            // Nobody is there to take it when the reader is done.
-            let _ = spent_sender.send(batch.events);
-            progress.update(written.stored_bytes(), written.lines(), written.events);
-        }
-        drop(receiver);
-        progress.finish();
+        });
+        writing.progress.finish();
         end(reader)?;
+        let Written { parts, events, rules: (_, counts), failure: store_failure } = writing.end();
         let interrupted = stop.load(Ordering::Relaxed) && store_failure.is_none();
-        let Written { parts, events, rules: counts } = written;
         let rules = rule_reports(rules.rule_names(), &counts);
+        let parts: Vec<LogPart> = parts.into_iter().map(|(_, part)| part).collect();
         let report = Report::new(&logs, &parts, events, rules, start.elapsed(), interrupted);
         Ok(Imported { report, store_failure })
     }
 }
 
+/// The writing half of an import, shared by its threads.
+struct Writing<'a> {
+    /// `None` once there is nothing more to come.
+    batches: Mutex<Option<Receiver<Batch>>>,
+    /// The store takes no more.
+    failed: AtomicBool,
+    stop: &'a AtomicBool,
+    progress: Progress,
+    written: Mutex<Written>,
+}
+
 /// What is in the store so far.
 #[derive(Default)]
 struct Written {
-    parts: Vec<LogPart>,
+    /// Each with the number of the batch that told it.
+    parts: Vec<(u64, LogPart)>,
     events: EventCounts,
-    rules: Vec<RuleCount>,
+    /// What came of the rules, with the number of the batch that told it.
+    rules: (u64, Vec<RuleCount>),
+    /// Why the store took no more.
+    failure: Option<Failure>,
+}
+
+impl Writing<'_> {
+    /// Hands batches to the store until there are no more or it takes no more. What it took goes
+    /// to `spent`.
+    fn write_all(
+        &self,
+        store: &impl Fn(&[KnownEvent]) -> Result<u64, Failure>,
+        spent: Sender<Vec<KnownEvent>>,
+    ) {
+        while let Some(mut batch) = self.next_batch() {
+            match write(&mut batch.events, store) {
+                Ok(new) => self.note(&mut batch, new),
+                Err(failure) => {
+                    lock(&self.written).failure.get_or_insert(failure);
+                    self.failed.store(true, Ordering::Relaxed);
+                }
+            }
+            // Nobody is there to take it when the reader is done.
+            let _ = spent.send(batch.events);
+        }
+    }
+
+    /// The next batch; `None` when there is none, and the reader need not go on then.
+    fn next_batch(&self) -> Option<Batch> {
+        let mut batches = lock(&self.batches);
+        let batch = self.wait_for_batch(batches.as_ref()?);
+        if batch.is_none() {
+            *batches = None;
+        }
+        batch
+    }
+
+    /// The next batch; `None` when the reader is done, the store takes no more, or the reader
+    /// does not react to being asked to stop.
+    fn wait_for_batch(&self, receiver: &Receiver<Batch>) -> Option<Batch> {
+        let mut waited = Duration::ZERO;
+        while !self.failed.load(Ordering::Relaxed) {
+            match receiver.recv_timeout(LOOK) {
+                Ok(batch) => return Some(batch),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) if !self.stop.load(Ordering::Relaxed) => {}
+                Err(RecvTimeoutError::Timeout) if waited >= GRACE => return None,
+                Err(RecvTimeoutError::Timeout) => waited += LOOK,
+            }
+        }
+        None
+    }
+
+    fn note(&self, batch: &mut Batch, new: u64) {
+        let mut written = lock(&self.written);
+        written.take_in(batch, new);
+        self.progress.update(written.stored_bytes(), written.lines(), written.events);
+    }
+
+    fn end(self) -> Written {
+        self.written.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is noted is whole between two calls, whatever another thread died of.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands events to the store. Returns how many are new.
+fn write(
+    events: &mut [KnownEvent],
+    store: &impl Fn(&[KnownEvent]) -> Result<u64, Failure>,
+) -> Result<u64, Failure> {
+    if events.is_empty() {
+        return Ok(0);
+    }
+    // Known is what is in the store; the batch may have waited for its turn.
+    let known_at = time_of_timestamp(Timestamp::now());
+    for known in events.iter_mut() {
+        known.known_at = known_at;
+    }
+    store(events)
 }
 
 impl Written {
-    fn write(
-        &mut self,
-        batch: &mut Batch,
-        store: &mut impl FnMut(&[KnownEvent]) -> Result<u64, Failure>,
-    ) -> Result<(), Failure> {
-        let found = batch.events.len() as u64;
-        if found > 0 {
-            // Known is what is in the store; the batch may have waited for its turn.
-            let known_at = time_of_timestamp(Timestamp::now());
-            for known in &mut batch.events {
-                known.known_at = known_at;
-            }
-            self.events.new += store(&batch.events)?;
-            self.events.found += found;
+    /// A batch is in the store. It may have overtaken an earlier one, of which the parts are
+    /// old news then.
+    fn take_in(&mut self, batch: &mut Batch, new: u64) {
+        self.events.new += new;
+        self.events.found += batch.events.len() as u64;
+        let number = batch.number;
+        if self.rules.0 <= number {
+            self.rules = (number, std::mem::take(&mut batch.rules));
         }
-        self.rules = std::mem::take(&mut batch.rules);
         for part in batch.parts.drain(..) {
-            match self.parts.iter_mut().find(|known| known.log == part.log) {
-                Some(known) => *known = part,
-                None => self.parts.push(part),
+            match self.parts.iter_mut().find(|(_, known)| known.log == part.log) {
+                Some((of_batch, known)) if *of_batch <= number => {
+                    (*of_batch, *known) = (number, part);
+                }
+                Some(_) => {}
+                None => self.parts.push((number, part)),
             }
         }
-        Ok(())
     }
 
     fn lines(&self) -> u64 {
-        self.parts.iter().map(|part| part.counts.lines).sum()
+        self.parts.iter().map(|(_, part)| part.counts.lines).sum()
     }
 
     fn stored_bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.stored_bytes).sum()
-    }
-}
-
-/// The next batch; `None` when the reader is done, or does not react to being asked to stop.
-fn next_batch(receiver: &Receiver<Batch>, stop: &AtomicBool) -> Option<Batch> {
-    let mut waited = Duration::ZERO;
-    loop {
-        match receiver.recv_timeout(LOOK) {
-            Ok(batch) => return Some(batch),
-            Err(RecvTimeoutError::Disconnected) => return None,
-            Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
-            Err(RecvTimeoutError::Timeout) if waited >= GRACE => return None,
-            Err(RecvTimeoutError::Timeout) => waited += LOOK,
-        }
+        self.parts.iter().map(|(_, part)| part.stored_bytes).sum()
     }
 }
 
