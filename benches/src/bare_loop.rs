@@ -62,7 +62,7 @@ impl BareLoop {
         connection.pragma_update(None, "page_size", self.page_bytes)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
-        connection.pragma_update(None, "wal_autocheckpoint", (64 << 20) / self.page_bytes)?;
+        connection.pragma_update(None, "wal_autocheckpoint", (128 << 20) / self.page_bytes)?;
         connection.pragma_update(None, "cache_size", -65_536)?;
         for statement in &self.schema {
             connection.execute(statement, [])?;

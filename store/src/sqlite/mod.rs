@@ -8,6 +8,7 @@
 mod append;
 mod batch;
 mod buckets;
+mod checkpoint;
 mod directory;
 mod entities;
 mod failure;
@@ -33,6 +34,7 @@ use crate::{
 };
 use append::Writer;
 use batch::Batch;
+use checkpoint::Checkpointer;
 use failure::Failure;
 
 /// Reading connections that are kept open between questions.
@@ -43,7 +45,7 @@ pub struct SqliteStore {
     path: PathBuf,
     place: String,
     /// `None` if the store was opened for reading only.
-    writer: Option<Mutex<Writer>>,
+    writer: Option<(Mutex<Writer>, Checkpointer)>,
     idle_readers: Mutex<Vec<Connection>>,
 }
 
@@ -56,7 +58,8 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         let mut store = SqliteStore::at(path)?;
         let connection = schema::open_writer(&store.path, &store.place)?;
-        store.writer = Some(Mutex::new(Writer::new(connection)));
+        let checkpointer = Checkpointer::open(&store.path, &store.place)?;
+        store.writer = Some((Mutex::new(Writer::new(connection)), checkpointer));
         Ok(store)
     }
 
@@ -118,13 +121,15 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[async_trait]
 impl EventStore for SqliteStore {
     async fn append(&self, batch: &[KnownEvent]) -> Result<Appended, StoreError> {
-        let Some(writer) = &self.writer else {
+        let Some((writer, checkpointer)) = &self.writer else {
             let reason = "it was opened for reading only".to_owned();
             return Err(StoreError::ReadOnly { place: self.place.clone(), reason });
         };
         let append = || {
             let arranged = Batch::arrange(batch)?;
-            lock(writer).append(arranged)
+            let appended = lock(writer).append(arranged)?;
+            checkpointer.make_if_due();
+            Ok(appended)
         };
         append().map_err(|failure: Failure| failure.at(&self.place))
     }

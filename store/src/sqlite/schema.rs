@@ -18,10 +18,15 @@ pub(super) const FORMAT: i64 = 1;
 
 /// Measured with rows of 400 bytes: a third faster than 4 KiB, and 32 KiB gains nothing more.
 const PAGE_BYTES: u32 = 16_384;
-/// Upper bound of the write-ahead log between two checkpoints. A page that several batches
-/// change is written to the database once, so more is faster; a reader that stays can let the
-/// log grow beyond it.
-const LOG_BYTES: u32 = 64 << 20;
+/// The size of the write-ahead log at which the writer itself brings it into the database and
+/// begins it anew. A page that several batches change is written to the database once, so more is
+/// faster; a reader that stays can let the log grow beyond it.
+const LOG_BYTES: u32 = 128 << 20;
+/// What has to be new in the log for somebody else than the writer to bring it into the database
+/// meanwhile, see `checkpoint.rs`.
+const CHECKPOINT_BYTES: u32 = 32 << 20;
+/// The same in pages.
+pub(super) const CHECKPOINT_PAGES: i64 = (CHECKPOINT_BYTES / PAGE_BYTES) as i64;
 const WRITER_CACHE_BYTES: u32 = 64 << 20;
 const READER_CACHE_BYTES: u32 = 16 << 20;
 /// How long to wait for another process that writes.
