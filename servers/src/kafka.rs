@@ -250,6 +250,8 @@ fn properties(
         "offsets.topic.replication.factor=1".to_owned(),
         // Fifty partitions, the default, take longer to make than most tests take.
         "offsets.topic.num.partitions=4".to_owned(),
+        // The default, 128 MiB for each thread that compacts, is half of our heap.
+        "log.cleaner.dedupe.buffer.size=4194304".to_owned(),
         "transaction.state.log.replication.factor=1".to_owned(),
         "transaction.state.log.min.isr=1".to_owned(),
         "group.initial.rebalance.delay.ms=0".to_owned(),
