@@ -11,10 +11,10 @@ use crate::json::{self, Walk};
 use crate::logfmt;
 use crate::matcher::Scratch;
 use crate::origin::Origin;
-use crate::prefilter::Candidates;
+use crate::prefilter::{Candidates, Literal};
 use crate::redact::{RedactScratch, redact};
 use crate::regex::RegexScratch;
-use crate::set::{RuleSet, ScopeId};
+use crate::set::{RuleSet, Scope, ScopeId};
 
 pub(crate) use captures::Captures;
 use captures::Slots;
@@ -265,16 +265,29 @@ impl Finder {
             return false;
         }
         scope.prefilter.find(line, &mut self.candidates);
-        if self.candidates.is_empty() {
-            return true;
+        if !self.candidates.is_empty() {
+            self.try_candidates(rules, scope, line, found);
         }
+        true
+    }
+
+    /// Gives those of the candidates that match to `found`.
+    fn try_candidates(
+        &mut self,
+        rules: &RuleSet,
+        scope: &Scope,
+        line: &[u8],
+        found: &mut dyn FnMut(&Matched<'_>),
+    ) {
         let starred = redact(rules.redactors(scope), line, &mut self.redacted, &mut self.redact);
         let line = if starred { &self.redacted[..] } else { line };
         self.matcher.fields_of = None;
-        while let Some(candidate) = self.candidates.pop() {
+        while let Some((candidate, literal)) = self.candidates.pop() {
             let (file, number) = scope.rules[candidate as usize];
             let rule = rules.rule(file, number);
-            if !self.matcher.matches(rules, rule, line) {
+            // Stars move what stands behind them.
+            let literal = if starred { Literal::default() } else { literal };
+            if !self.matcher.matches(rules, rule, line, literal) {
                 continue;
             }
             let captures = self.matcher.slots.captures(line);
@@ -283,18 +296,22 @@ impl Finder {
                 break;
             }
         }
-        true
     }
 }
 
 impl MatchScratch {
     /// Whether the rule matches; if it does, `slots` holds what it captured.
-    fn matches(&mut self, rules: &RuleSet, rule: &Rule, line: &[u8]) -> bool {
+    // Within its caller, whose frame stays while events are written, it would cost Fluent Bit's
+    // stack.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    fn matches(&mut self, rules: &RuleSet, rule: &Rule, line: &[u8], literal: Literal) -> bool {
         self.slots.begin(rule.names.len());
         match &rule.matches {
             Match::Text(pattern) => {
+                let Literal { step, place } = literal;
+                let start = pattern.earliest_start(line, step as usize, place as usize);
                 let spans = self.slots.spans(rule.names.len());
-                let found = pattern.find(line, 0, spans, &mut self.pattern).is_some();
+                let found = pattern.find(line, start, spans, &mut self.pattern).is_some();
                 found && self.slots.take_line(pattern, line)
             }
             Match::Json(fields) => {

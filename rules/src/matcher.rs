@@ -53,6 +53,12 @@ pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
+/// Where the word begins that ends at `end`.
+fn start_of_word(text: &[u8], end: usize) -> usize {
+    let before = text.get(..end).unwrap_or_default();
+    before.iter().rposition(|byte| is_space(*byte)).map_or(0, |space| space + 1)
+}
+
 impl Pattern {
     /// Finds the first match at or after `from` and puts what each named capture took into its
     /// slot of `spans`. Returns where the match begins and ends.
@@ -77,6 +83,23 @@ impl Pattern {
             }
             start += 1;
         }
+    }
+
+    /// A place before which no match begins, if the literal of a step stands nowhere before
+    /// `place`: the steps up to there are passed backwards, each as far as it can reach.
+    pub(crate) fn earliest_start(&self, text: &[u8], step: usize, place: usize) -> usize {
+        let Some(before) = self.steps.get(..=step) else { return 0 };
+        let mut at = place + before.last().and_then(Step::literal).map_or(0, <[u8]>::len);
+        for step in before.iter().rev() {
+            at = match step {
+                Step::Literal(literal) => at.saturating_sub(literal.len()),
+                Step::Until { kind: CaptureType::Word, literal, .. } => {
+                    start_of_word(text, at.saturating_sub(literal.len()))
+                }
+                Step::Until { .. } | Step::Closed { .. } | Step::Last { .. } => return 0,
+            };
+        }
+        at
     }
 
     /// The first place at or after `at` where a match may begin.

@@ -183,12 +183,25 @@ impl Pattern {
         })
     }
 
+    /// The number of the step that holds a literal of [`Pattern::literals`].
+    pub(crate) fn step_of_literal(&self, number: usize) -> Option<usize> {
+        let mut steps = self.steps.iter().enumerate().filter(|(_, step)| step.literal().is_some());
+        steps.nth(number).map(|(index, _)| index)
+    }
+
     /// The texts that every match holds.
     pub(crate) fn literals(&self) -> impl Iterator<Item = &[u8]> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Literal(literal) | Step::Until { literal, .. } => Some(&**literal),
+        self.steps.iter().filter_map(Step::literal)
+    }
+}
+
+impl Step {
+    /// The text that the step holds.
+    pub(crate) fn literal(&self) -> Option<&[u8]> {
+        match self {
+            Step::Literal(literal) | Step::Until { literal, .. } => Some(literal),
             Step::Closed { .. } | Step::Last { .. } => None,
-        })
+        }
     }
 }
 

@@ -4,14 +4,17 @@
 //! and a window of `m` bytes is slid over the line. The last bytes of the line's window, the
 //! block, tell how far the nearest window that could end there is away: most blocks stand in no
 //! literal, and the window jumps almost its whole length (the idea of Wu and Manber, 1994).
-//! Where the distance is 0, the literals with that last block are compared in full.
+//! Where the distance is 0, the literals with that window are compared in full.
 
-use std::collections::HashMap;
-use std::ops::Range;
-
-use xxhash_rust::xxh64::xxh64;
+mod candidates;
+mod choice;
+mod needles;
 
 use crate::file::{Match, Rule};
+
+pub(crate) use candidates::{Candidates, Literal};
+use choice::{choose, choose_windows, count_uses};
+use needles::{Asking, Needles, Wanted};
 
 /// Longest window: with more, jumps grow little and the table fills.
 const MAX_WINDOW: usize = 24;
@@ -20,115 +23,50 @@ const SLOTS_PER_BLOCK: usize = 16;
 const MIN_TABLE_BITS: u32 = 10;
 /// 64 KiB of jumps still lie in a second-level cache.
 const MAX_TABLE_BITS: u32 = 16;
+/// Blocks that are looked up side by side.
+const LOOKAHEAD: usize = 4;
 
 /// Finds the rules that may match.
 pub(crate) struct Prefilter {
+    rules: usize,
     window: usize,
     block: usize,
+    /// How far the window jumps over a block that stands in no literal.
+    stride: usize,
     table_bits: u32,
     /// How far the window may jump, by the hash of its last block.
     jumps: Vec<u8>,
-    /// By the same hash: the number of the bucket of needles whose windows end with such a block.
-    bucket_numbers: Vec<u16>,
-    /// Ranges of `needles`.
-    buckets: Vec<Range<usize>>,
-    /// Ordered by bucket, and within it by the hash of the window: many needles can have the
-    /// same last block, as when all rules end in the same words.
-    needles: Vec<Needle>,
+    needles: Needles,
     /// Rules of which nothing is known: they are tried on every line.
-    always: Vec<u64>,
+    always: Vec<u32>,
     /// Rules on JSON and logfmt lines: an escape may stand for any character of a value, so a
     /// line with one may match without holding a literal.
-    escaped: Vec<u64>,
-}
-
-/// A literal with the rules that ask for it.
-struct Needle {
-    text: Box<[u8]>,
-    /// Where in the text its window begins.
-    window_start: usize,
-    /// Of the window's last block.
-    block_hash: u32,
-    /// Of the whole window.
-    window_hash: u64,
-    rules: Vec<u32>,
-}
-
-/// The rules that may match a line, by number.
-#[derive(Default)]
-pub(crate) struct Candidates {
-    words: Vec<u64>,
-}
-
-impl Candidates {
-    fn begin(&mut self, always: &[u64]) {
-        self.words.clear();
-        self.words.extend_from_slice(always);
-    }
-
-    fn insert(&mut self, rule: u32) {
-        if let Some(word) = self.words.get_mut(rule as usize / 64) {
-            *word |= 1 << (rule % 64);
-        }
-    }
-
-    fn insert_all(&mut self, rules: &[u64]) {
-        for (word, more) in self.words.iter_mut().zip(rules) {
-            *word |= more;
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.words.iter().all(|word| *word == 0)
-    }
-
-    /// Takes out the lowest rule.
-    pub(crate) fn pop(&mut self) -> Option<u32> {
-        for (index, word) in self.words.iter_mut().enumerate() {
-            if *word != 0 {
-                let bit = word.trailing_zeros();
-                *word &= *word - 1;
-                return Some(index as u32 * 64 + bit);
-            }
-        }
-        None
-    }
+    escaped: Vec<u32>,
 }
 
 impl Prefilter {
     /// Prepares for rules with the numbers 0 and up.
     pub(crate) fn new(rules: &[&Rule]) -> Prefilter {
-        let words = rules.len().div_ceil(64);
-        let (mut always, mut escaped) = (vec![0; words], vec![0; words]);
-        let mut needles: Vec<Needle> = Vec::new();
-        let mut known: HashMap<&[u8], usize> = HashMap::new();
+        let (mut always, mut escaped) = (vec![], vec![]);
+        let mut wanted = Wanted::default();
         let uses = count_uses(rules);
-        for (number, rule) in rules.iter().enumerate() {
-            let bit = 1 << (number % 64);
+        for (number, rule) in (0..).zip(rules) {
             if let Match::Json(_) | Match::Logfmt(_) = rule.matches {
-                escaped[number / 64] |= bit;
+                escaped.push(number);
             }
-            let Some(text) = choose(rule, &uses) else {
-                always[number / 64] |= bit;
+            let Some(chosen) = choose(rule, &uses) else {
+                always.push(number);
                 continue;
             };
-            let index = *known.entry(text).or_insert_with(|| {
-                needles.push(Needle {
-                    text: text.into(),
-                    window_start: 0,
-                    block_hash: 0,
-                    window_hash: 0,
-                    rules: vec![],
-                });
-                needles.len() - 1
-            });
-            needles[index].rules.push(number as u32);
+            let step = match &rule.matches {
+                Match::Text(pattern) => pattern.step_of_literal(chosen.number).unwrap_or(0),
+                Match::Json(_) | Match::Logfmt(_) | Match::Regex(_) => 0,
+            };
+            let (step, offset) = (step as u32, chosen.offset as u32);
+            wanted.add(chosen.text, Asking { rule: number, step, offset });
         }
-        Prefilter::of_needles(needles, always, escaped)
-    }
-
-    fn of_needles(mut needles: Vec<Needle>, always: Vec<u64>, escaped: Vec<u64>) -> Prefilter {
-        let shortest = needles.iter().map(|needle| needle.text.len()).min().unwrap_or(1);
+        let texts: Vec<&[u8]> = wanted.literals.iter().map(|(text, _)| *text).collect();
+        let shortest = texts.iter().map(|text| text.len()).min().unwrap_or(1);
         let window = shortest.min(MAX_WINDOW);
         let block = match window {
             0 | 1 => 1,
@@ -136,54 +74,33 @@ impl Prefilter {
             4..=7 => 3,
             _ => 4,
         };
-        let longest_jump = window - block + 1;
-        let slots = (needles.len() * longest_jump * SLOTS_PER_BLOCK).max(1);
+        let stride = window - block + 1;
+        let slots = (texts.len() * stride * SLOTS_PER_BLOCK).max(1);
         let table_bits = slots.next_power_of_two().ilog2().clamp(MIN_TABLE_BITS, MAX_TABLE_BITS);
-        choose_windows(&mut needles, window, block);
-        let mut jumps = vec![longest_jump as u8; 1 << table_bits];
-        for needle in &mut needles {
-            let text = &needle.text[needle.window_start..needle.window_start + window];
+        let window_starts = choose_windows(&texts, window, block, table_bits);
+        let mut jumps = vec![stride as u8; 1 << table_bits];
+        for (text, start) in texts.iter().zip(&window_starts) {
+            let text = &text[*start..*start + window];
             for (start, bytes) in text.windows(block).enumerate() {
-                let hash = hash(block_of(bytes, block), table_bits);
-                let jump = &mut jumps[hash as usize];
+                let jump = &mut jumps[hash(block_of(bytes, block), table_bits)];
                 *jump = (window - block - start).min(usize::from(*jump)) as u8;
-                needle.block_hash = hash;
-            }
-            needle.window_hash = xxh64(text, 0);
-        }
-        needles.sort_by_key(|needle| (needle.block_hash, needle.window_hash));
-        let mut bucket_numbers = vec![0; 1 << table_bits];
-        let mut buckets: Vec<Range<usize>> = Vec::new();
-        for (index, needle) in needles.iter().enumerate() {
-            match buckets.last_mut() {
-                Some(last) if needles[last.start].block_hash == needle.block_hash => {
-                    last.end = index + 1;
-                }
-                // There are at most as many buckets as hashes of 16 bits.
-                _ => {
-                    bucket_numbers[needle.block_hash as usize] = buckets.len() as u16;
-                    buckets.push(index..index + 1);
-                }
             }
         }
-        Prefilter {
-            window,
-            block,
-            table_bits,
-            jumps,
-            bucket_numbers,
-            buckets,
-            needles,
-            always,
-            escaped,
-        }
+        let needles = Needles::new(&wanted, window, &window_starts);
+        let rules = rules.len();
+        Prefilter { rules, window, block, stride, table_bits, jumps, needles, always, escaped }
     }
 
     /// Finds the rules that may match the line.
     pub(crate) fn find(&self, line: &[u8], candidates: &mut Candidates) {
-        candidates.begin(&self.always);
-        if self.escaped.iter().any(|rules| *rules != 0) && holds_escaped_literal(line) {
-            candidates.insert_all(&self.escaped);
+        candidates.begin(self.rules);
+        for rule in &self.always {
+            candidates.insert(*rule, Literal::default());
+        }
+        if !self.escaped.is_empty() && holds_escaped_literal(line) {
+            for rule in &self.escaped {
+                candidates.insert(*rule, Literal::default());
+            }
         }
         if self.needles.is_empty() {
             return;
@@ -196,38 +113,48 @@ impl Prefilter {
         }
     }
 
+    /// Slides the window over the line. `at` is where its last block begins.
     fn scan<const BLOCK: usize>(&self, line: &[u8], candidates: &mut Candidates) {
+        let Some(last) = line.len().checked_sub(BLOCK) else { return };
         let mut at = self.window - BLOCK;
-        while let Some(bytes) = line.get(at..at + BLOCK) {
-            let hash = hash(block_of(bytes, BLOCK), self.table_bits);
-            let jump = self.jumps[hash as usize];
-            if jump > 0 {
-                at += usize::from(jump);
-                continue;
-            }
-            self.compare(line, at + BLOCK - self.window, hash, candidates);
-            at += 1;
+        while at <= last {
+            // Most blocks stand in no literal. Supposing that of the next few, too, lets their
+            // look-ups run side by side, where each would have to wait for the jump before it.
+            let ahead: [usize; LOOKAHEAD] =
+                std::array::from_fn(|number| (at + number * self.stride).min(last));
+            let jumps = ahead.map(|at| self.jump(block_of(&line[at..at + BLOCK], BLOCK)));
+            at = match jumps.iter().position(|jump| *jump < self.stride) {
+                Some(known) => self.look_closely::<BLOCK>(line, ahead[known], candidates),
+                None => at + LOOKAHEAD * self.stride,
+            };
         }
     }
 
-    /// Compares the literals whose window may begin at `window_start` of the line.
-    fn compare(&self, line: &[u8], window_start: usize, hash: u32, candidates: &mut Candidates) {
-        let bucket = usize::from(self.bucket_numbers[hash as usize]);
-        let Some(needles) =
-            self.buckets.get(bucket).and_then(|range| self.needles.get(range.clone()))
-        else {
-            return;
-        };
-        let window_hash = xxh64(&line[window_start..window_start + self.window], 0);
-        let first = needles.partition_point(|needle| needle.window_hash < window_hash);
-        for needle in needles[first..].iter().take_while(|n| n.window_hash == window_hash) {
-            let Some(start) = window_start.checked_sub(needle.window_start) else { continue };
-            if line[start..].starts_with(&needle.text) {
-                for rule in &needle.rules {
-                    candidates.insert(*rule);
-                }
+    /// Goes one jump at a time from where a literal may be near, until it is passed. Returns
+    /// where the window's last block then begins.
+    fn look_closely<const BLOCK: usize>(
+        &self,
+        line: &[u8],
+        mut at: usize,
+        candidates: &mut Candidates,
+    ) -> usize {
+        while let Some(block) = line.get(at..at + BLOCK) {
+            let jump = self.jump(block_of(block, BLOCK));
+            if jump == 0 {
+                let end = at + BLOCK;
+                self.needles.compare(line, end - self.window..end, candidates);
+            }
+            at += jump.max(1);
+            if jump == self.stride {
+                break;
             }
         }
+        at
+    }
+
+    /// How far the window may jump that ends with such a block.
+    fn jump(&self, block: u32) -> usize {
+        usize::from(self.jumps[hash(block, self.table_bits)])
     }
 }
 
@@ -243,8 +170,8 @@ fn block_of(bytes: &[u8], block: usize) -> u32 {
 }
 
 /// Multiplicative hashing: the high bits of the product depend on every bit of the block.
-fn hash(block: u32, bits: u32) -> u32 {
-    block.wrapping_mul(0x9e37_79b1) >> (32 - bits)
+fn hash(block: u32, bits: u32) -> usize {
+    (block.wrapping_mul(0x9e37_79b1) >> (32 - bits)) as usize
 }
 
 /// Whether an escape may stand for a character of a literal: one of ASCII as a number, or one
@@ -255,50 +182,4 @@ fn holds_escaped_literal(line: &[u8]) -> bool {
         Some(byte) => !b"\"\\/bfnrt".contains(byte),
         None => false,
     })
-}
-
-/// How many rules each literal stands in.
-fn count_uses<'r>(rules: &[&'r Rule]) -> HashMap<&'r [u8], usize> {
-    let mut uses = HashMap::new();
-    for literal in rules.iter().flat_map(|rule| &rule.literals) {
-        *uses.entry(before_redaction(literal)).or_insert(0) += 1;
-    }
-    uses
-}
-
-/// The literal to look for on behalf of a rule: the one that fewest rules share, the longest
-/// among those. One to three bytes stand in almost every line, however few rules ask for them.
-fn choose<'r>(rule: &'r Rule, uses: &HashMap<&[u8], usize>) -> Option<&'r [u8]> {
-    let literals = rule.literals.iter().map(|literal| before_redaction(literal));
-    let literals = literals.filter(|text| !text.is_empty());
-    literals.min_by_key(|text| (text.len() < 4, uses.get(text).copied(), usize::MAX - text.len()))
-}
-
-/// The longest part of a literal that the line holds before it is redacted, too: stars, and
-/// quotes beside them or at the ends, may be what redaction puts there.
-fn before_redaction(literal: &[u8]) -> &[u8] {
-    let parts = literal.split(|byte| *byte == b'*').map(|part| {
-        let start = part.iter().take_while(|byte| **byte == b'"').count();
-        let end = part[start..].iter().rev().take_while(|byte| **byte == b'"').count();
-        &part[start..part.len() - end]
-    });
-    parts.max_by_key(|part| part.len()).unwrap_or_default()
-}
-
-/// Places each needle's window where its last block is rarest among all needles, so that few
-/// needles are compared at once.
-fn choose_windows(needles: &mut [Needle], window: usize, block: usize) {
-    let mut uses: HashMap<u32, u32> = HashMap::new();
-    for needle in needles.iter() {
-        for bytes in needle.text.windows(block) {
-            *uses.entry(block_of(bytes, block)).or_insert(0) += 1;
-        }
-    }
-    for needle in needles {
-        let rarest = (0..=needle.text.len() - window).min_by_key(|start| {
-            let end = start + window;
-            uses.get(&block_of(&needle.text[end - block..end], block)).copied()
-        });
-        needle.window_start = rarest.unwrap_or(0);
-    }
 }

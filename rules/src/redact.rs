@@ -180,6 +180,8 @@ fn field_cut(field: Field) -> Cut {
 
 /// Writes the line with stars into `out`. Returns whether there was anything to star out; if
 /// not, `out` is left empty.
+// As for `MatchScratch::matches`.
+#[cfg_attr(target_family = "wasm", inline(never))]
 pub(crate) fn redact<'r>(
     redactors: impl Iterator<Item = &'r Redactor>,
     line: &[u8],

@@ -76,6 +76,8 @@ impl RuleSet {
         diagnostics
     }
 
+    // Within its caller, whose frame stays while files are read, it would cost Fluent Bit's stack.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn prepare(&mut self) {
         self.scopes.clear();
         self.first_rules.clear();

@@ -125,9 +125,14 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 /// What each capture took, by the order of captures.
-fn found(pattern: &Pattern, names: &Names, line: &[u8]) -> Option<Vec<(usize, usize)>> {
+fn found(
+    pattern: &Pattern,
+    names: &Names,
+    line: &[u8],
+    from: usize,
+) -> Option<Vec<(usize, usize)>> {
     let mut spans = vec![None; names.len()];
-    pattern.find(line, 0, &mut spans, &mut Scratch::default())?;
+    pattern.find(line, from, &mut spans, &mut Scratch::default())?;
     let ends = |span: Option<Span>| {
         let span = span.unwrap();
         (span.start as usize, span.end as usize)
@@ -150,9 +155,29 @@ proptest! {
                 groups.iter().skip(1).map(|group| group.unwrap()).map(|g| (g.start(), g.end())).collect()
             });
             prop_assert_eq!(
-                found(&pattern, &names, line.as_bytes()), expected,
+                found(&pattern, &names, line.as_bytes(), 0), expected,
                 "{:?} on {:?} by {}", case.pattern(), line, regex
             );
+        }
+    }
+
+    /// To begin where a literal allows gives what beginning at the front gives.
+    #[test]
+    fn no_match_begins_before_the_earliest_start(case in case(), lines in vec(line(), 1..6)) {
+        let mut names = Names::default();
+        let pattern = Pattern::parse(&case.pattern(), &mut names, false).unwrap();
+        for line in &lines {
+            let expected = found(&pattern, &names, line.as_bytes(), 0);
+            for (number, literal) in pattern.literals().enumerate() {
+                let Some(place) = line.find(std::str::from_utf8(literal).unwrap()) else { continue };
+                let step = pattern.step_of_literal(number).unwrap();
+                prop_assert_eq!(pattern.steps[step].literal(), Some(literal));
+                let start = pattern.earliest_start(line.as_bytes(), step, place);
+                prop_assert_eq!(
+                    &found(&pattern, &names, line.as_bytes(), start), &expected,
+                    "{:?} on {:?} from {}", case.pattern(), line, start
+                );
+            }
         }
     }
 
@@ -173,6 +198,24 @@ proptest! {
             }
         }
     }
+}
+
+/// What a literal's place is good for: the words before it are gone back over, not the line.
+#[test]
+fn a_match_begins_a_few_words_before_its_literal() {
+    let line = b"an order, order o-1 paid by card";
+    let start = |text: &str, number: usize| {
+        let pattern = Pattern::parse(text, &mut Names::default(), false).unwrap();
+        let step = pattern.step_of_literal(number).unwrap();
+        let literal = pattern.steps[step].literal().unwrap();
+        let place = line.windows(literal.len()).position(|bytes| bytes == literal).unwrap();
+        pattern.earliest_start(line, step, place)
+    };
+    assert_eq!(start("order <id> paid", 1), 10);
+    assert_eq!(start("order <id> paid by <how>", 1), 10);
+    assert_eq!(start("<id> paid", 0), 16);
+    assert_eq!(start("paid", 0), 20);
+    assert_eq!(start("order <id:any> paid", 1), 0);
 }
 
 fn time_of(pattern: &Pattern, line: &[u8]) -> Duration {

@@ -3,14 +3,22 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use statetrail_event::ValueRef;
+
 use crate::file::Rule;
 use crate::prefilter::{Candidates, Prefilter};
 use crate::{Extractor, RuleSet, RuleText};
 
 fn candidates(prefilter: &Prefilter, line: &[u8]) -> Vec<u32> {
+    with_places(prefilter, line).into_iter().map(|(rule, _)| rule).collect()
+}
+
+/// The candidates, each with the place of its literal.
+fn with_places(prefilter: &Prefilter, line: &[u8]) -> Vec<(u32, u32)> {
     let mut candidates = Candidates::default();
     prefilter.find(line, &mut candidates);
-    std::iter::from_fn(|| candidates.pop()).collect()
+    let pop = || candidates.pop();
+    std::iter::from_fn(pop).map(|(rule, literal)| (rule, literal.place)).collect()
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -24,7 +32,7 @@ fn quoted(text: &str) -> String {
 
 /// A rule set with a rule for each match, none hiding another.
 fn rule_set(matches: &[String]) -> RuleSet {
-    let mut text = "namespaces: [shop]\nrules:\n".to_owned();
+    let mut text = "namespaces: [shop]\nredact: ['pw=<_>']\nrules:\n".to_owned();
     for (number, matches) in matches.iter().enumerate() {
         text += &format!(
             "  - {{name: r{number}, continue: true, match: {matches}, emit: [{{entity: a/b, event: r{number}}}]}}\n"
@@ -48,12 +56,14 @@ fn without_prefilter(matches: &[String]) -> RuleSet {
     rules
 }
 
-fn matching(rules: &mut RuleSet, line: &[u8]) -> Vec<u32> {
+/// The rules that match, each with what it captures.
+fn matching(rules: &mut RuleSet, line: &[u8]) -> Vec<(u32, String)> {
     let scope = rules.scope("shop", "app").unwrap();
     let mut found = Vec::new();
     Extractor::new().matches(rules, scope, line, &mut |matched| {
         let number = matched.rule_name().strip_prefix("a.yaml/r").unwrap();
-        found.push(number.parse().unwrap());
+        let captures: Vec<_> = matched.captures().collect();
+        found.push((number.parse().unwrap(), format!("{captures:?}")));
     });
     found
 }
@@ -73,11 +83,33 @@ proptest! {
         // Lines of their own, and lines made of the texts.
         let lines = lines.iter().cloned().chain(texts.windows(2).map(|pair| pair.concat()));
         for line in lines {
-            let expected: Vec<u32> = (0..texts.len() as u32)
-                .filter(|number| line.contains(&texts[*number as usize]))
-                .collect();
-            prop_assert_eq!(candidates(&prefilter, line.as_bytes()), expected, "{}", line);
+            let place = |text: &String| line.find(text).map(|place| place as u32);
+            let expected: Vec<(u32, u32)> =
+                (0..).zip(&texts).filter_map(|(rule, text)| Some((rule, place(text)?))).collect();
+            prop_assert_eq!(with_places(&prefilter, line.as_bytes()), expected, "{}", line);
         }
+    }
+
+    /// Most of a long line is passed over a few jumps at a time.
+    #[test]
+    fn a_literal_is_found_wherever_it_stands_in_a_long_line(
+        texts in vec("[a-d]{4}[a-z ]{0,40}", 1..4),
+        parts in vec((0..4_usize, "[a-z]{0,9}", 0..130_usize), 1..4), rest in 0..130_usize,
+    ) {
+        let matches: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+        let rules = rule_set(&matches);
+        let prefilter = Prefilter::new(&rules_of(&rules));
+        let mut line = String::new();
+        for (number, before, length) in parts {
+            line += &before;
+            line += &"-".repeat(length);
+            line += texts.get(number).map_or("", |text| text);
+        }
+        line += &"-".repeat(rest);
+        let place = |text: &String| line.find(text).map(|place| place as u32);
+        let expected: Vec<(u32, u32)> =
+            (0..).zip(&texts).filter_map(|(rule, text)| Some((rule, place(text)?))).collect();
+        prop_assert_eq!(with_places(&prefilter, line.as_bytes()), expected, "{}", line);
     }
 }
 
@@ -93,6 +125,8 @@ fn any_match() -> impl Strategy<Value = String> {
     let path = proptest::sample::select(vec!["k", "key", "a.0", "a.1", "a.key", "a.b"]);
     prop_oneof![
         ("[ab=]{1,4}", "[ab=]{1,4}").prop_map(|(a, b)| format!("'{a}<x>{b}'")),
+        ("[ab= ]{0,3}", "[ab= ]{1,3}", "(\\*{3})?[ab= ]{0,3}(\\*{3})?[ab= ]{1,6}")
+            .prop_map(|(a, b, c)| format!("'{a}<x>{b}<y>{c}'")),
         (path.clone(), value.clone())
             .prop_map(|(path, value)| format!("{{json: {{{path}: {value}}}}}")),
         (path, value).prop_map(|(path, value)| format!("{{logfmt: {{{path}: {value}}}}}")),
@@ -137,7 +171,7 @@ fn any_line() -> impl Strategy<Value = String> {
     });
     let logfmt =
         value.prop_map(|value| format!("k=paid a.0=\"{value}\" key=\"{value}\" a.b={value}"));
-    let text = "[abk=ey ]{0,12}(order|paid|orderder)?[abk=ey ]{0,12}";
+    let text = "[ab= ]{0,12}(pw=[ab]{1,9})?[abk=ey ]{0,12}(order|paid|orderder)?[abk=ey ]{0,12}";
     prop_oneof![json, logfmt, text]
 }
 
@@ -157,6 +191,19 @@ proptest! {
             );
         }
     }
+}
+
+/// A literal's place is one in the line as it came; stars move what stands behind them, and the
+/// part of a literal that is looked for may stand behind stars, too.
+#[test]
+fn stars_before_a_literal_hide_no_match() {
+    let mut rules = rule_set(&[quoted("order <id> paid"), quoted("key=*** for order <id>")]);
+    let captured = |id: &str| format!("{:?}", [("id", Some(ValueRef::Text(id.as_bytes())))]);
+    assert_eq!(
+        matching(&mut rules, b"pw=a-secret-longer-than-stars order o-1 paid"),
+        [(0, captured("o-1"))]
+    );
+    assert_eq!(matching(&mut rules, b"key=*** for order o-2"), [(1, captured("o-2"))]);
 }
 
 /// More rules than one word of candidates, and more of the same literal than one.
