@@ -5,13 +5,13 @@ use statetrail_event::EntityName;
 
 use super::batch::{Batch, Content, EntityEvents, Incoming, Line};
 use super::buckets::Buckets;
-use super::codec::Unreadable;
 use super::entities::{self, EntityRow, EntityWriter};
 use super::failure::Failure;
 use super::intern::Interner;
 use super::remembered::RememberedEntities;
 use super::snapshots;
 use crate::Appended;
+use crate::codec::Unreadable;
 
 /// The one connection that writes, and what it remembers from batch to batch.
 pub(super) struct Writer {
