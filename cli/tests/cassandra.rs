@@ -13,7 +13,8 @@ use serde_json::Value;
 use statetrail_servers::Cassandra;
 use statetrail_shop::{ShopConfig, generate_to_folder};
 
-const LINES: u64 = 3_000;
+/// A few hundred orders.
+const LINES: u64 = 20_000;
 
 /// The address of a keyspace of this process.
 fn address(keyspace: &str) -> String {
@@ -35,11 +36,13 @@ fn shop(place: &Place) -> Vec<PathBuf> {
     files.map(|file| file.unwrap().path()).collect()
 }
 
-/// Takes away when something became known, and where, which differ from store to store.
+/// Takes away when something became known, where, and how fast, which differ from store to store.
 fn without_own(mut answer: Value) -> Value {
     match &mut answer {
         Value::Object(fields) => {
-            fields.retain(|name, _| !["known_at", "store", "seconds"].contains(&name.as_str()));
+            fields.retain(|name, _| {
+                !["known_at", "store", "lines_per_second"].contains(&name.as_str())
+            });
             for field in fields.values_mut() {
                 *field = without_own(field.take());
             }

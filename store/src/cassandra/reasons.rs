@@ -109,10 +109,12 @@ fn tls_reason(error: &openssl::ssl::Error) -> String {
         .unwrap_or_default();
     match said.first() {
         Some(&"certificate verify failed") => {
-            "its certificate is not signed by one that we trust".into()
+            "TLS: its certificate is signed by nobody that we trust, or does not name the node's \
+             IP address"
+                .into()
         }
         Some(&("wrong version number" | "record layer failure")) => {
-            "it does not speak TLS at this port".into()
+            "TLS: it does not speak it at this port".into()
         }
         Some(said) => format!("TLS: {said}"),
         None => "TLS: it hung up".into(),

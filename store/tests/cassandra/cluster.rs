@@ -74,6 +74,7 @@ pub(crate) fn event(entity: &str, time: Time, field: &str, value: i64) -> KnownE
 #[track_caller]
 pub(crate) fn assert_told(error: &StoreError, texts: &[&str]) {
     let told = error.to_string();
+    println!("{told}");
     assert!(!told.contains('\n') && told.chars().count() < 300, "{told}");
     for text in texts {
         assert!(told.contains(text), "no {text:?} in: {told}");

@@ -23,6 +23,12 @@ const NO_PATIENCE: Patience = Patience {
     late_for: Duration::ZERO,
 };
 
+/// Events from one snapshot to the next: as few as can be, but in long trails, whose snapshots
+/// are made anew after every batch.
+fn events_a_snapshot(batch: &[KnownEvent]) -> u64 {
+    if batch.len() < 100 { 3 } else { 150 }
+}
+
 struct Tended(CassandraStore);
 
 #[async_trait]
@@ -33,7 +39,7 @@ impl EventStore for Tended {
         names.sort();
         names.dedup();
         for name in names {
-            self.0.make_snapshots_now(name, 3).await?;
+            self.0.make_snapshots_now(name, events_a_snapshot(batch)).await?;
         }
         Ok(appended)
     }
