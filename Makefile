@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SERVERS = $(CARGO) run --quiet -p statetrail-servers --
 
-.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-query fuzz
+.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -11,8 +11,9 @@ help: ## list these targets
 demo: ## a shop's day: import its logs, compare with its truth, show answers
 	$(CARGO) run --release --quiet -p statetrail-cli -- demo
 
-stack: ## Kafka and Cassandra for you to play with, until `make stack-down`; needs Java 17 and Maven
-	$(SERVERS) up
+stack: ## Kafka, Cassandra and a sink between them to play with, until `make stack-down`; needs Java 17 and Maven
+	$(CARGO) build --release --quiet -p statetrail-cli -p statetrail-sink
+	$(SERVERS) up target/release/statetrail target/release/statetrail-sink
 
 stack-down: ## end what `make stack` started
 	$(SERVERS) down
@@ -37,6 +38,9 @@ bench-extract: ## lines to events, beside RegexSet with captures
 
 bench-import: ## log files into SQLite, beside a bare loop of inserts
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-import
+
+bench-sink: ## Kafka to Cassandra, beside bare loops of the same driver; ARGS="500000 entities-20k" for a part
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-sink -- $(ARGS)
 
 bench-query: ## the state at a moment, beside a bare SELECT; STORE=cassandra asks a real Cassandra
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-query$(if $(STORE),-$(STORE))

@@ -71,6 +71,8 @@ struct Own {
     ports: Ports,
     has_scram: bool,
     keystore: Option<Keystore>,
+    /// The arguments that Java has from us, for Kafka's tools as for Kafka.
+    java: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +84,19 @@ struct Ports {
 }
 
 impl Kafka {
+    /// Makes a topic with Kafka's own tool, which takes a second or two.
+    ///
+    /// # Errors
+    /// When the broker was named by `KAFKA_BROKERS`, or refuses.
+    pub fn make_topic(&self, name: &str, partitions: u32) -> Result<(), Error> {
+        let own = self.own.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })?;
+        let mut tool = Command::new(java::java()?);
+        tool.args(&own.java).arg("org.apache.kafka.tools.TopicCommand");
+        tool.args(["--bootstrap-server", self.brokers(), "--create", "--topic", name]);
+        tool.arg("--partitions").arg(partitions.to_string());
+        java::run(&format!("making the topic {name}"), &mut tool).map(drop)
+    }
+
     /// Starts one with the default options.
     ///
     /// # Errors
@@ -191,7 +206,7 @@ impl Kafka {
         let server = Server::start(Launch {
             name: "kafka".to_owned(),
             java,
-            arguments: jvm.into_iter().chain(run).collect(),
+            arguments: jvm.iter().cloned().chain(run).collect(),
             data: data.path().to_path_buf(),
             logs: folders::logs("kafka")?,
             ready: vec!["Kafka Server started"],
@@ -199,7 +214,7 @@ impl Kafka {
         let brokers = address(ports.plain);
         eprintln!("Kafka at {brokers}, its log: {}", server.log().display());
         server.wait_until_ready()?;
-        let own = Own { data, ports, has_scram: options.scram.is_some(), keystore };
+        let own = Own { data, ports, has_scram: options.scram.is_some(), keystore, java: jvm };
         Ok(Self { server: Some(server), brokers, own: Some(own) })
     }
 }

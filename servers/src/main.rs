@@ -1,19 +1,30 @@
 //! `make stack`, `make stack-down`, and the servers that `make test` runs its tests with.
 
-use std::process::{Command, ExitCode};
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
 
 use statetrail_servers::{Error, Stack, StackFile};
 
 const USAGE: &str = "\
-usage: statetrail-servers up            start Kafka and Cassandra and leave them up
-       statetrail-servers down          end them
-       statetrail-servers run COMMAND   run a command beside them, then end them";
+usage: statetrail-servers up [STATETRAIL SINK]
+                                         start Kafka and Cassandra and leave them up; with the
+                                         binaries statetrail and statetrail-sink, make a store
+                                         and a topic, and leave a sink running between them
+       statetrail-servers down           end them
+       statetrail-servers run COMMAND    run a command beside them, then end them";
+
+const TOPIC: &str = "events";
+const PARTITIONS: u32 = 4;
+const KEYSPACE: &str = "trail";
+const METRICS: &str = "127.0.0.1:9464";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
-        ["up"] => up(),
+        ["up"] => up(None),
+        ["up", statetrail, sink] => up(Some((statetrail, sink))),
         ["down"] => down(),
         ["run", command @ ..] if !command.is_empty() => run(command),
         _ => {
@@ -27,7 +38,7 @@ fn main() -> ExitCode {
     })
 }
 
-fn up() -> Result<ExitCode, Error> {
+fn up(binaries: Option<(&str, &str)>) -> Result<ExitCode, Error> {
     if let Some(file) = StackFile::read()? {
         if file.is_up() {
             println!("the stack is up already; `make stack-down` ends it");
@@ -35,12 +46,54 @@ fn up() -> Result<ExitCode, Error> {
         }
         file.end()?;
     }
-    // The store's migration and the sink have their place behind this start: the sink is one more
-    // process of the file.
     let stack = Stack::start()?;
-    let file = stack.leave_up()?;
+    let Some((statetrail, sink)) = binaries else {
+        let file = stack.leave_up()?;
+        println!("the stack is up until `make stack-down` ends it");
+        return Ok(print(&file));
+    };
+    stack.kafka().make_topic(TOPIC, PARTITIONS)?;
+    stack.kafka().make_topic(&format!("{TOPIC}.dead-letter"), 1)?;
+    let store = format!("cassandra://{}/{KEYSPACE}", stack.cassandra().contact_points().join(","));
+    migrate(statetrail, &store)?;
+    let mut file = stack.leave_up()?;
+    file.adopt("sink", start_sink(sink, &file.kafka_brokers, &store)?)?;
     println!("the stack is up until `make stack-down` ends it");
+    println!("events go from the topic {TOPIC} into {store}");
+    println!("the sink: http://{METRICS}/metrics, its log: target/stack/sink.log");
+    println!("STATETRAIL_STORE={store}");
     Ok(print(&file))
+}
+
+fn migrate(statetrail: &str, store: &str) -> Result<(), Error> {
+    let mut command = Command::new(statetrail);
+    command.args(["migrate", "--store", store, "--rate", "1000", "--replication", "1"]);
+    let failed = |output| Error::Tool { what: "making the store".to_owned(), output };
+    let output = command.output().map_err(|error| failed(error.to_string()))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+    }
+}
+
+/// Starts the sink in a process group of its own, so that Ctrl-C in the terminal where the stack
+/// was started does not end it. Returns its process id.
+fn start_sink(sink: &str, brokers: &str, store: &str) -> Result<u32, Error> {
+    let failed = |error: std::io::Error| Error::Tool {
+        what: "starting the sink".to_owned(),
+        output: error.to_string(),
+    };
+    let log = File::create(StackFile::folder().join("sink.log")).map_err(failed)?;
+    let child = Command::new(sink)
+        .args(["--store", store, "--kafka-brokers", brokers, "--kafka-topics", TOPIC])
+        .args(["--http-listen", METRICS])
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(failed)?)
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .map_err(failed)?;
+    Ok(child.id())
 }
 
 fn print(file: &StackFile) -> ExitCode {

@@ -57,6 +57,18 @@ impl Stack {
         Ok(Self { kafka, cassandra: cassandra? })
     }
 
+    /// The Kafka.
+    #[must_use]
+    pub fn kafka(&self) -> &Kafka {
+        &self.kafka
+    }
+
+    /// The Cassandra.
+    #[must_use]
+    pub fn cassandra(&self) -> &Cassandra {
+        &self.cassandra
+    }
+
     /// Runs a command with the variables that name the servers.
     ///
     /// # Errors
@@ -95,7 +107,7 @@ impl Stack {
 
 impl StackFile {
     fn path() -> PathBuf {
-        folders::target().join("stack/stack.json")
+        Self::folder().join("stack.json")
     }
 
     /// The stack that was left up; `None` if there is none.
@@ -110,6 +122,22 @@ impl StackFile {
         let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
         let parsed = serde_json::from_slice(&bytes).map_err(std::io::Error::from);
         parsed.map(Some).map_err(Error::file("understand", &path))
+    }
+
+    /// Makes another process one of the stack, to end with it, before the servers do.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn adopt(&mut self, name: &str, process_id: u32) -> Result<(), Error> {
+        let start_ticks = start_ticks(process_id);
+        self.processes.insert(0, Process { name: name.to_owned(), process_id, start_ticks });
+        self.write()
+    }
+
+    /// The folder of the stack's own files.
+    #[must_use]
+    pub fn folder() -> PathBuf {
+        folders::target().join("stack")
     }
 
     /// Whether any of its processes is there.
