@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openssl::ssl::{SslContext, SslContextBuilder, SslMethod, SslVerifyMode};
 use scylla::client::session::Session;
@@ -12,6 +12,7 @@ use scylla::statement::Consistency;
 use scylla::statement::unprepared::Statement;
 use statetrail_servers::{Cassandra, CassandraOptions};
 
+const JOINED_WITHIN: Duration = Duration::from_secs(60);
 const CREATE_KEYSPACE: &str = "CREATE KEYSPACE k WITH replication = \
     {'class': 'NetworkTopologyStrategy', 'replication_factor': ";
 
@@ -93,7 +94,12 @@ async fn of_three_nodes_one_can_be_lost_and_comes_back() {
     cassandra.wait_until_joined().unwrap();
     insert_by_any(&session, 4).await;
     cassandra.restart(1).unwrap();
-    insert(&session, 5, Consistency::All).await.unwrap();
+    // A node that was paused may still be taken for dead by others, until they hear of it.
+    let begun = Instant::now();
+    while let Err(error) = insert(&session, 5, Consistency::All).await {
+        assert!(begun.elapsed() < JOINED_WITHIN, "{error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 
     assert_eq!(ids(&session).await, [1, 2, 3, 4, 5]);
 }
