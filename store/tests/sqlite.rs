@@ -72,23 +72,6 @@ fn batches_that_are_appended_side_by_side_are_all_there() {
 }
 
 #[test]
-fn what_is_in_the_log_alone_does_not_pile_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.db");
-    let store = SqliteStore::open(&path).unwrap();
-    let long = |mut known: KnownEvent| {
-        known.event.line = Some("x".repeat(20_000));
-        known
-    };
-    // 80 MB of lines, which the log holds alone until somebody brings them into the database.
-    for number in 0..40 {
-        let events: Vec<_> = batch(number, 100).into_iter().map(long).collect();
-        block_on(store.append(&events)).unwrap();
-    }
-    assert!(fs::metadata(&path).unwrap().len() > 30_000_000);
-}
-
-#[test]
 fn reading_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
