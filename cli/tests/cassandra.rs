@@ -104,7 +104,7 @@ fn every_command_answers_as_on_a_file() {
         &["find", "order", "--at", now, "--where", "status=nothing-of-that-name"],
         &["find", "stock", "--at", now, "--where", "available>10"],
         &["events", "--until", middle, "--limit", "50"],
-        &["events", "--since", middle, "--limit", "50", "--reverse"],
+        &["events", "--since", middle, "--limit", "50"],
         &["events", "--grep", id],
     ] {
         compare(command);
