@@ -53,10 +53,8 @@ pub(super) async fn connect(address: &Address) -> Result<Session, StoreError> {
         .connection_timeout(CONNECTION_TIMEOUT)
         .keepalive_interval(TRIED_EVERY)
         .keepalive_timeout(SILENT_FOR)
-        // Which nodes hold a partition follows from this keyspace's replication; the schemas of
-        // the others, and what is in them, would be read for nothing.
-        .keyspaces_to_fetch([&address.keyspace])
-        .fetch_full_schema_metadata(false)
+        // Statements name their columns; the schema of all keyspaces would be read for nothing.
+        .fetch_schema_metadata(false)
         .default_execution_profile_handle(profile.into_handle());
     if let Some(user) = &address.user {
         builder = builder.user(user, password(address, &place)?);
