@@ -90,7 +90,7 @@ impl fmt::Display for StoreAddress {
 
 impl StoreAddress {
     /// Opens the store for writing and reading. A file is created if need be, its folder has to
-    /// exist; a keyspace is made by [`cassandra::migrate`].
+    /// exist; a keyspace is made by [`cassandra::migrate()`].
     ///
     /// # Errors
     /// When the store cannot be opened.

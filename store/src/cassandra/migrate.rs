@@ -10,7 +10,7 @@ use super::schema::{Replication, VERSION, tables};
 use super::settings::{Plan, Settings, VERSION_ROW, version_of, version_value};
 use crate::StoreError;
 
-/// What [`migrate`] did.
+/// What [`migrate()`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Migrated {
     /// The store is new.

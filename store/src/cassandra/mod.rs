@@ -66,7 +66,7 @@ pub struct CassandraStore {
 }
 
 impl CassandraStore {
-    /// Opens a store that was made by [`migrate`].
+    /// Opens a store that was made by [`migrate()`].
     ///
     /// # Errors
     /// When the cluster cannot be reached or does not let us in, or there is no store of this
