@@ -48,13 +48,7 @@ impl State {
 
     /// Takes in what is known of one field.
     pub fn set_cell(&mut self, field: &str, cell: Cell) {
-        match self.cells.get_mut(field) {
-            Some(known) if known.by >= cell.by => {}
-            Some(known) => *known = cell,
-            None => {
-                self.cells.insert(field.into(), cell);
-            }
-        }
+        self.apply_change(cell.by, field, || cell.value);
     }
 
     /// Forgets every field that was written last before that moment: what is left is the fold

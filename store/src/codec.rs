@@ -144,8 +144,7 @@ pub(crate) fn each_change<'a>(
 ) -> Result<(), Unreadable> {
     let mut reader = Reader(bytes);
     while !reader.0.is_empty() {
-        let change = reader.text().and_then(|field| Some((field, reader.value()?)));
-        let (field, value) = change.ok_or_else(|| Unreadable("the changes of an event".into()))?;
+        let (field, value) = reader.change().ok_or_else(unreadable_changes)?;
         take(field, value);
     }
     Ok(())
@@ -157,12 +156,9 @@ pub(crate) fn apply_changes(
     by: OrderKey,
     state: &mut State,
 ) -> Result<(), Unreadable> {
-    let mut reader = Reader(bytes);
-    while !reader.0.is_empty() {
-        let (field, value) = reader.change().ok_or_else(unreadable_changes)?;
+    each_change(bytes, |field, value| {
         state.apply_change(by, field, || value.map(ValueRef::to_value));
-    }
-    Ok(())
+    })
 }
 
 /// Takes an encoded state into `state`.

@@ -6,11 +6,12 @@
 
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
-use statetrail_event::{EntityName, EntityNameError, State, Time};
+use statetrail_event::{EntityName, State, Time};
 
 use super::connect::Failure;
 use super::merge::Merge;
 use super::registered::BUCKET;
+use super::rows::read_name;
 use super::trail::{Cells, read_state};
 use super::{CassandraStore, at_once};
 use crate::prefix::prefix_end;
@@ -74,10 +75,6 @@ fn read_names(page: &QueryRowsResult) -> Result<Vec<(EntityName, Time)>, Failure
         names.push((read_name(name)?, Time::from_nanos(last)));
     }
     Ok(names)
-}
-
-fn read_name(text: &str) -> Result<EntityName, Failure> {
-    text.parse().map_err(|error: EntityNameError| Failure::Damaged(error.to_string()))
 }
 
 /// The names of a kind from one text up to another, exclusive.

@@ -6,7 +6,7 @@ use scylla::_macro_internal::SerializeValue;
 use scylla::errors::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::RowWriter;
-use statetrail_event::{Event, EventId, OrderKey, Source, Time};
+use statetrail_event::{EntityName, EntityNameError, Event, EventId, OrderKey, Source, Time};
 
 use super::connect::Failure;
 use crate::KnownEvent;
@@ -238,7 +238,7 @@ pub(super) type EventColumns<'r> =
 
 /// Makes the event of its columns.
 pub(super) fn read_event(
-    entity: statetrail_event::EntityName,
+    entity: EntityName,
     columns: EventColumns<'_>,
 ) -> Result<KnownEvent, Failure> {
     let (time, seq, id, known_at, name, changes, origin, line) = columns;
@@ -263,6 +263,11 @@ pub(super) fn read_event(
         line: line.map(str::to_owned),
     };
     Ok(KnownEvent { event, known_at: Time::from_nanos(known_at) })
+}
+
+/// Makes an entity's name of its column.
+pub(super) fn read_name(text: &str) -> Result<EntityName, Failure> {
+    text.parse().map_err(|error: EntityNameError| Failure::Damaged(error.to_string()))
 }
 
 /// Makes the key of its columns.

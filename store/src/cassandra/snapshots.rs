@@ -23,8 +23,8 @@ use statetrail_event::{EntityName, OrderKey, State, Time};
 use super::CassandraStore;
 use super::connect::Failure;
 use super::rows::{read_key, signed};
-use super::trail::{EntityRow, more_pages};
-use crate::codec::{decode_changes, decode_state, encode_state};
+use super::trail::{EntityRow, Stretch, more_pages};
+use crate::codec::{apply_changes, decode_state, encode_state};
 use crate::key_range::KeyRange;
 
 /// Events from one snapshot of an entity to the next.
@@ -166,22 +166,12 @@ impl CassandraStore {
     ) -> Result<(), Failure> {
         type Columns<'r> = (i64, i64, &'r [u8], i64, Option<&'r [u8]>);
         let shard = self.settings().layout.home(name).shard;
+        let stretch = Stretch { name, shard, range, as_known_at: None };
         let mut since_last = 0;
         for bucket in self.buckets_within(&entity.buckets, range) {
             let mut next = Some(PagingState::start());
             while let Some(state) = next {
-                let KeyRange { from, to } = &range;
-                let values = (
-                    shard,
-                    bucket,
-                    name.as_str(),
-                    from.time.nanos(),
-                    signed(from.seq),
-                    from.id.0.as_slice(),
-                    to.time.nanos(),
-                    signed(to.seq),
-                    to.id.0.as_slice(),
-                );
+                let values = stretch.values(bucket);
                 let statement = &self.statements().changes;
                 let (result, more) =
                     self.session().execute_single_page(statement, values, state).await?;
@@ -189,7 +179,7 @@ impl CassandraStore {
                 for row in result.rows::<Columns<'_>>()? {
                     let (time, seq, id, known_at, changes) = row?;
                     let key = read_key(time, seq, id)?;
-                    making.state.apply(key, &decode_changes(changes.unwrap_or_default())?);
+                    apply_changes(changes.unwrap_or_default(), key, &mut making.state)?;
                     making.key = key;
                     making.known_by = making.known_by.max(Time::from_nanos(known_at));
                     making.events += 1;

@@ -12,7 +12,7 @@ use statetrail_event::{EntityName, OrderKey};
 use super::connect::Failure;
 use super::merge::Merge;
 use super::registered::SPAN;
-use super::rows::{EventColumns, read_event, read_key, signed};
+use super::rows::{EventColumns, read_event, read_key, read_name, signed};
 use super::{CassandraStore, at_once};
 use crate::{KnownEvent, Order, TimelineQuery};
 
@@ -192,9 +192,7 @@ impl CassandraStore {
         let mut order = Vec::with_capacity(places.len());
         let mut partitions: BTreeMap<(i32, i64), Vec<(EntityName, OrderKey)>> = BTreeMap::new();
         for Place { key, namespace, subject, .. } in places {
-            let name: EntityName = format!("{namespace}/{subject}").parse().map_err(
-                |error: statetrail_event::EntityNameError| Failure::Damaged(error.to_string()),
-            )?;
+            let name = read_name(&format!("{namespace}/{subject}"))?;
             let partition = (layout.home(&name).shard, layout.bucket(key.time));
             partitions.entry(partition).or_default().push((name.clone(), key));
             order.push((name, key));
@@ -237,12 +235,8 @@ impl CassandraStore {
         let mut events = Vec::with_capacity(keys.len());
         for row in result.into_rows_result()?.rows::<Columns<'_>>()? {
             let (entity, time, seq, id, known_at, name, changes, origin, line) = row?;
-            let entity: EntityName =
-                entity.parse().map_err(|error: statetrail_event::EntityNameError| {
-                    Failure::Damaged(error.to_string())
-                })?;
             let columns: EventColumns<'_> = (time, seq, id, known_at, name, changes, origin, line);
-            events.push(read_event(entity, columns)?);
+            events.push(read_event(read_name(entity)?, columns)?);
         }
         Ok(events)
     }

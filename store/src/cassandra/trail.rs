@@ -59,7 +59,7 @@ pub(super) fn read_state(cells: Cells<'_>, horizon: Time) -> Result<State, Failu
 }
 
 /// The values of a stretch of one bucket.
-type StretchValues<'v> = (i32, i64, &'v str, i64, i64, &'v [u8], i64, i64, &'v [u8]);
+pub(super) type StretchValues<'v> = (i32, i64, &'v str, i64, i64, &'v [u8], i64, i64, &'v [u8]);
 
 /// A stretch of the trail of one entity.
 pub(super) struct Stretch<'a> {
@@ -70,7 +70,8 @@ pub(super) struct Stretch<'a> {
 }
 
 impl Stretch<'_> {
-    fn values(&self, bucket: i64) -> StretchValues<'_> {
+    /// What the statements over a stretch take.
+    pub(super) fn values(&self, bucket: i64) -> StretchValues<'_> {
         let KeyRange { from, to } = &self.range;
         (
             self.shard,

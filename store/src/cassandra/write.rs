@@ -278,11 +278,8 @@ fn state_rows<'a>(items: &[&Item<'a>], indexed: bool) -> Vec<StateRow<'a>> {
 }
 
 fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<StateRow<'a>>) {
-    let mut winners: HashMap<
-        &'a str,
-        (OrderKey, &'a Option<Value>, i32),
-        foldhash::fast::RandomState,
-    > = HashMap::default();
+    let mut winners: HashMap<&'a str, (OrderKey, &'a Option<Value>), foldhash::fast::RandomState> =
+        HashMap::default();
     let mut moments: BTreeMap<Time, StateRow<'a>> = BTreeMap::new();
     let row_at = |item: &Item<'a>| StateRow {
         shard: item.home.shard,
@@ -295,9 +292,9 @@ fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<Sta
     for item in of_entity {
         let (event, key) = (&item.known.event, item.known.event.key());
         for Change { field, value } in &event.changes {
-            let winner = winners.entry(field).or_insert((key, value, item.time_to_live));
+            let winner = winners.entry(field).or_insert((key, value));
             if winner.0 < key {
-                *winner = (key, value, item.time_to_live);
+                *winner = (key, value);
             }
         }
     }
@@ -308,7 +305,7 @@ fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<Sta
     for item in of_entity {
         let (event, key) = (&item.known.event, item.known.event.key());
         for Change { field, .. } in &event.changes {
-            let Some((winner, value, _)) = winners.get(&**field) else { continue };
+            let Some((winner, value)) = winners.get(&**field) else { continue };
             if *winner == key {
                 let row = moments.entry(event.time).or_insert_with(|| row_at(item));
                 add_cell(row, field, key, value.as_ref());
