@@ -7,6 +7,9 @@ use statetrail_store::KnownEvent;
 
 use crate::offsets::{PartitionKey, Unit};
 
+/// Events that a batch has room for from its start at most; what it never holds takes no memory.
+const ROOM_MAX: usize = 100_000;
+
 /// When a batch is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchLimits {
@@ -45,9 +48,17 @@ pub struct BatchMessage {
 }
 
 impl Batch {
-    /// An empty batch that begins now.
-    pub fn new(unit: Unit, now: Instant) -> Batch {
-        Batch { unit, events: Vec::new(), messages: Vec::new(), bytes: 0, begun: now }
+    /// An empty batch that begins now. It has room for all that it may hold, as growing would
+    /// leave its former places behind in memory.
+    pub fn new(unit: Unit, limits: &BatchLimits, now: Instant) -> Batch {
+        let room = limits.events.min(ROOM_MAX);
+        Batch {
+            unit,
+            events: Vec::with_capacity(room),
+            messages: Vec::with_capacity(room),
+            bytes: 0,
+            begun: now,
+        }
     }
 
     /// Whether it has reached its size.
@@ -77,9 +88,12 @@ pub fn halves(range: &Range<usize>) -> (Range<usize>, Range<usize>) {
 mod tests {
     use super::*;
 
+    const LIMITS: BatchLimits =
+        BatchLimits { events: 10, bytes: 100, linger: Duration::from_millis(200) };
+
     #[test]
     fn every_event_finds_its_message() {
-        let mut batch = Batch::new(1, Instant::now());
+        let mut batch = Batch::new(1, &LIMITS, Instant::now());
         let key = PartitionKey { topic: 0, partition: 0 };
         for (offset, first_event) in [(10, 0), (12, 1), (13, 4)] {
             batch.messages.push(BatchMessage { key, offset, first_event });
@@ -87,7 +101,7 @@ mod tests {
         let offsets: Vec<_> =
             (0..6).map(|event| batch.message_of(event).map(|it| it.offset)).collect();
         assert_eq!(offsets, [10, 12, 12, 12, 13, 13].map(Some));
-        assert_eq!(Batch::new(1, Instant::now()).message_of(0), None);
+        assert_eq!(Batch::new(1, &LIMITS, Instant::now()).message_of(0), None);
     }
 
     #[test]
@@ -98,14 +112,13 @@ mod tests {
 
     #[test]
     fn a_batch_ends_by_bytes_or_by_age() {
-        let limits = BatchLimits { events: 10, bytes: 100, linger: Duration::from_millis(200) };
         let now = Instant::now();
-        let mut batch = Batch::new(1, now);
-        assert!(!batch.is_full(&limits));
+        let mut batch = Batch::new(1, &LIMITS, now);
+        assert!(!batch.is_full(&LIMITS));
         batch.bytes = 100;
-        assert!(batch.is_full(&limits));
+        assert!(batch.is_full(&LIMITS));
         let later = now + Duration::from_millis(150);
-        assert_eq!(batch.remaining(&limits, later), Duration::from_millis(50));
-        assert_eq!(batch.remaining(&limits, later + Duration::from_secs(9)), Duration::ZERO);
+        assert_eq!(batch.remaining(&LIMITS, later), Duration::from_millis(50));
+        assert_eq!(batch.remaining(&LIMITS, later + Duration::from_secs(9)), Duration::ZERO);
     }
 }

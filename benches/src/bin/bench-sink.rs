@@ -10,10 +10,11 @@
 //!   request each.
 //!
 //! `half-load-pN` is the time from Kafka to stored at half of the first case's rate;
-//! `growth-million-N` is the N-th million into one store.
+//! `growth-million-N` is the N-th million into one store; `waiting-memory` is the most that the
+//! sink has resident while Cassandra is stopped and millions of events wait.
 //!
-//! Arguments: the number of events (500000), then which parts, all but `growth` if none is named:
-//! names of spreads, `half-load`, and `growth=20` with the number of millions.
+//! Arguments: the number of events (500000), then which parts, all but the last two if none is
+//! named: names of spreads, `half-load`, and with a number of millions `growth=20` and `waiting=5`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +44,10 @@ const RATE: u64 = 2_000;
 const AT_ONCE: [usize; 3] = [64, 128, 256];
 /// A cold Cassandra costs twice as much.
 const WARM_UP: usize = 200_000;
+/// Events that are stored before Cassandra is stopped, and again after it was.
+const AROUND_THE_STOP: u64 = 200_000;
+/// How long Cassandra is stopped. The sink has read as much as it may long before.
+const STOPPED_FOR: Duration = Duration::from_secs(30);
 
 struct Bench {
     servers: Servers,
@@ -74,6 +79,9 @@ async fn main() -> Result<()> {
     for part in &parts {
         if let Some(millions) = part.strip_prefix("growth=") {
             bench.growth(millions.parse()?).await?;
+        }
+        if let Some(millions) = part.strip_prefix("waiting=") {
+            bench.waiting(millions.parse()?).await?;
         }
     }
     bench.report.write()?;
@@ -248,6 +256,24 @@ impl Bench {
             let seconds = sink.quantile("sink_kafka_to_stored_seconds", share)?;
             self.alone(case, "s (at most)", Better::Lower, seconds);
         }
+        sink.stop()
+    }
+
+    /// Cassandra stops while millions of events wait.
+    async fn waiting(&mut self, millions: usize) -> Result<()> {
+        let name = "waiting";
+        let store = self.servers.make_store(name, RATE).await?.place();
+        let brokers = self.servers.kafka.brokers().to_owned();
+        topic::make(&brokers, name).await?;
+        let events = Events::new(SPREADS[0], now());
+        topic::fill(&brokers, name, events.take(millions * 1_000_000))?;
+        let mut sink = Sink::start(&self.sink, &brokers, name, &store)?;
+        sink.wait_for_events(AROUND_THE_STOP)?;
+        self.servers.cassandra.node(0)?.stop()?;
+        thread::sleep(STOPPED_FOR);
+        self.servers.cassandra.restart(0)?;
+        sink.wait_for_events(2 * AROUND_THE_STOP)?;
+        self.alone("waiting-memory", "MiB", Better::Lower, mebibytes(sink.peak_bytes()));
         sink.stop()
     }
 

@@ -251,7 +251,7 @@ impl Intake {
         let known_at = known_at(message);
         if self.state.batch.is_none() {
             let unit = self.new_unit();
-            self.state.batch = Some(Batch::new(unit, Instant::now()));
+            self.state.batch = Some(Batch::new(unit, &self.settings.batch, Instant::now()));
         }
         let Some(batch) = &mut self.state.batch else { return };
         let offset = message.offset();

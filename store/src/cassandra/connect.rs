@@ -29,11 +29,21 @@ const OTHER_NODE_AFTER: Duration = Duration::from_secs(2);
 /// How long a request may take, repetitions by the driver included.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Opens a session; no keyspace need exist yet.
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To make the keyspace and its tables. Nothing is known about them before.
+    Migrate,
+    /// To read and write. The driver is told how the keyspace is replicated, so that each request
+    /// goes to a node that has its partition, and no node has to pass it on.
+    Use,
+}
+
+/// Opens a session; to migrate, no keyspace need exist yet.
 ///
 /// # Errors
 /// When no node can be reached or lets us in, or a file of the address cannot be read.
-pub(super) async fn connect(address: &Address) -> Result<Session, StoreError> {
+pub(super) async fn connect(address: &Address, purpose: Purpose) -> Result<Session, StoreError> {
     let place = address.place();
     let mut policy = DefaultPolicy::builder().token_aware(true);
     if let Some(datacenter) = &address.local_dc {
@@ -53,8 +63,10 @@ pub(super) async fn connect(address: &Address) -> Result<Session, StoreError> {
         .connection_timeout(CONNECTION_TIMEOUT)
         .keepalive_interval(TRIED_EVERY)
         .keepalive_timeout(SILENT_FOR)
-        // Statements name their columns; the schema of all keyspaces would be read for nothing.
-        .fetch_schema_metadata(false)
+        .fetch_schema_metadata(purpose == Purpose::Use)
+        .keyspaces_to_fetch([&address.keyspace])
+        // Statements name their columns; those of the tables would be read for nothing.
+        .fetch_full_schema_metadata(false)
         .default_execution_profile_handle(profile.into_handle());
     if let Some(user) = &address.user {
         builder = builder.user(user, password(address, &place)?);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scylla::client::session::Session;
 
 use super::address::Address;
-use super::connect::{Failure, connect};
+use super::connect::{Failure, Purpose, connect};
 use super::schema::{Replication, VERSION, tables};
 use super::settings::{Plan, Settings, VERSION_ROW, version_of, version_value};
 use crate::StoreError;
@@ -27,7 +27,7 @@ pub enum Migrated {
 /// or with other settings.
 pub async fn migrate(address: &Address, plan: &Plan) -> Result<Migrated, StoreError> {
     let place = address.place();
-    let session = connect(address).await?;
+    let session = connect(address, Purpose::Migrate).await?;
     let keyspace = &address.keyspace;
     if let Some(settings) = stored_settings(&session, keyspace, &place).await? {
         check_replication(&session, keyspace, &settings.plan.replication, &place).await?;

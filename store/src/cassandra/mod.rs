@@ -46,7 +46,7 @@ pub use schema::{Replication, ReplicationError};
 pub use settings::{Plan, Retention, RetentionError, Settings};
 pub use snapshots::Patience;
 
-use connect::Failure;
+use connect::{Failure, Purpose};
 use registered::Registered;
 use snapshots::Activity;
 use statements::Statements;
@@ -73,7 +73,7 @@ impl CassandraStore {
     /// version in the keyspace.
     pub async fn connect(address: &Address) -> Result<CassandraStore, StoreError> {
         let place = address.place();
-        let session = connect::connect(address).await?;
+        let session = connect::connect(address, Purpose::Use).await?;
         let keyspace = &address.keyspace;
         let Some(settings) = migrate::stored_settings(&session, keyspace, &place).await? else {
             return Err(StoreError::NotMigrated { place });

@@ -10,6 +10,7 @@ use statetrail_event::{EntityName, EntityNameError, Event, EventId, OrderKey, So
 
 use super::connect::Failure;
 use crate::KnownEvent;
+use crate::codec::encode_changes;
 
 /// The timestamp with which the later of two writes counts.
 pub(super) fn latest_counts(time: Time) -> i64 {
@@ -36,13 +37,12 @@ macro_rules! in_order {
     }};
 }
 
-/// A row of `events`.
+/// A row of `events`. Its cells are encoded only when they are serialized, so that nothing is
+/// kept of them for the rows of a request.
 pub(super) struct EventRow<'a> {
     pub(super) shard: i32,
     pub(super) bucket: i64,
     pub(super) known: &'a KnownEvent,
-    pub(super) changes: Vec<u8>,
-    pub(super) origin: Vec<u8>,
     pub(super) time_to_live: i32,
 }
 
@@ -53,6 +53,9 @@ impl SerializeRow for EventRow<'_> {
         writer: &mut RowWriter<'_>,
     ) -> Result<(), SerializationError> {
         let KnownEvent { event, known_at } = self.known;
+        let mut changes = Vec::with_capacity(64);
+        encode_changes(&event.changes, &mut changes);
+        let origin = encode_origin(event).map_err(SerializationError::new)?;
         in_order!(
             context,
             writer,
@@ -64,8 +67,8 @@ impl SerializeRow for EventRow<'_> {
             event.id.0.as_slice(),
             known_at.nanos(),
             event.name.as_str(),
-            self.changes.as_slice(),
-            self.origin.as_slice(),
+            changes.as_slice(),
+            origin.as_slice(),
             event.line.as_deref(),
             earliest_counts(*known_at),
             self.time_to_live,
@@ -179,6 +182,29 @@ impl SerializeRow for BucketRow<'_> {
     }
 }
 
+/// What goes into a row of `entities`.
+pub(super) enum EntityUpdate<'a> {
+    State(StateRow<'a>),
+    Bucket(BucketRow<'a>),
+}
+
+impl SerializeRow for EntityUpdate<'_> {
+    fn serialize(
+        &self,
+        context: &RowSerializationContext<'_>,
+        writer: &mut RowWriter<'_>,
+    ) -> Result<(), SerializationError> {
+        match self {
+            EntityUpdate::State(row) => row.serialize(context, writer),
+            EntityUpdate::Bucket(row) => row.serialize(context, writer),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
 /// Notes until when events may come late into a bucket of an entity.
 pub(super) struct LateRow<'a> {
     pub(super) shard: i32,
@@ -220,7 +246,7 @@ pub(super) fn signed(seq: u64) -> i64 {
 type Origin<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<u64>, Option<&'a str>);
 
 /// The cell `origin`, as MessagePack.
-pub(super) fn encode_origin(event: &Event) -> Result<Vec<u8>, Failure> {
+fn encode_origin(event: &Event) -> Result<Vec<u8>, rmp_serde::encode::Error> {
     let source = &event.source;
     let origin: Origin<'_> = (
         &source.uri,
@@ -229,7 +255,7 @@ pub(super) fn encode_origin(event: &Event) -> Result<Vec<u8>, Failure> {
         event.offset,
         event.rule.as_deref(),
     );
-    rmp_serde::to_vec(&origin).map_err(|error| Failure::Other(Box::new(error)))
+    rmp_serde::to_vec(&origin)
 }
 
 /// The columns of an event, in the order of the statements that read them.

@@ -13,16 +13,19 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use statetrail_event::{Change, OrderKey, Time, Value};
 
+use super::CassandraStore;
 use super::connect::Failure;
 use super::layout::Home;
 use super::registered::{Noted, Pair};
-use super::rows::{BucketRow, EventRow, LateRow, PlaceRow, StateRow, encode_origin};
+use super::rows::{BucketRow, EntityUpdate, EventRow, LateRow, PlaceRow, StateRow};
 use super::snapshots::{after, before};
-use super::{CassandraStore, at_once};
-use crate::codec::{encode_cell, encode_changes};
+use crate::codec::encode_cell;
 use crate::range::check_range;
 use crate::{KnownEvent, StoreError};
 
+/// Requests of a batch that are under way at a time. Each holds its rows in memory, as they go
+/// over the network.
+const REQUESTS_AT_ONCE: usize = 16;
 /// Rows of a request at most.
 const ROWS_A_REQUEST: usize = 100;
 /// Bytes after which a request is full. Cassandra takes one of up to half a segment of its
@@ -44,6 +47,9 @@ struct Item<'a> {
     bucket: i64,
     span: i64,
     time_to_live: i32,
+    /// On the first event of a batch in a bucket of an entity, if that is to be noted: how long
+    /// the note is kept.
+    noted_for: Option<i32>,
 }
 
 /// What one request writes. Most rows are made only when their request's turn has come, so that
@@ -53,16 +59,15 @@ enum Request<'i, 'a> {
     Events(&'i [Item<'a>]),
     /// The same of the timeline.
     Places(&'i [&'i Item<'a>]),
-    /// All events of some entities of a shard, those of an entity together.
-    States(&'i [&'i Item<'a>]),
-    Buckets(&'i [BucketRow<'a>]),
+    /// All events of some entities of a shard, those of an entity together, and with them the
+    /// notes about buckets: both are of one row of `entities`.
+    Entities(&'i [&'i Item<'a>]),
     Late(&'i [LateRow<'a>]),
 }
 
 /// What has to be noted about pairs of entity and bucket.
 #[derive(Default)]
 struct Notes<'a> {
-    buckets: Vec<BucketRow<'a>>,
     late: Vec<LateRow<'a>>,
     noted: Vec<(Pair, Noted)>,
 }
@@ -71,9 +76,9 @@ impl CassandraStore {
     /// See [`EventStore::write`](crate::EventStore::write).
     pub(super) async fn write_batch(&self, batch: &[KnownEvent]) -> Result<(), Failure> {
         let now = self.now();
-        let items = self.place_all(batch, now)?;
+        let mut items = self.place_all(batch, now)?;
         self.note_kinds_and_periods(&items).await?;
-        let Notes { buckets, late, noted } = self.notes(&items, now);
+        let Notes { late, noted } = self.notes(&mut items, now);
         // Before the events themselves: once a late event is there, no snapshot made before may
         // be used.
         self.send_all(cut(&late, |a, b| a.shard == b.shard, |_| 64).map(Request::Late)).await?;
@@ -81,11 +86,10 @@ impl CassandraStore {
         by_span.sort_by_key(|item| (item.home.timeline_shard, item.span));
         let mut by_entity: Vec<&Item<'_>> = items.iter().collect();
         by_entity.sort_by_key(|item| (item.home.shard, item.home.hash));
-        let requests = cut(&buckets, |a, b| a.shard == b.shard, |_| 64)
-            .map(Request::Buckets)
-            .chain(cut(&items, is_same_bucket, event_bytes).map(Request::Events))
+        let requests = cut(&items, is_same_bucket, event_bytes)
+            .map(Request::Events)
             .chain(cut(&by_span, is_same_span, |_| 128).map(Request::Places))
-            .chain(cut_states(&by_entity).map(Request::States));
+            .chain(cut_entities(&by_entity).map(Request::Entities));
         self.send_all(requests).await?;
         self.registered().remember(noted);
         for of_entity in items.chunk_by(|a, b| a.home == b.home) {
@@ -119,6 +123,7 @@ impl CassandraStore {
                 bucket,
                 span,
                 time_to_live,
+                noted_for: None,
             });
         }
         items.sort_unstable_by_key(|item| {
@@ -150,17 +155,18 @@ impl CassandraStore {
         Ok(())
     }
 
-    /// What this process has not noted yet about the pairs of entity and bucket of a batch.
-    fn notes<'a>(&self, items: &[Item<'a>], now: Time) -> Notes<'a> {
+    /// What this process has not noted yet about the pairs of entity and bucket of a batch. New
+    /// buckets are marked at their events.
+    fn notes<'a>(&self, items: &mut [Item<'a>], now: Time) -> Notes<'a> {
         let mut notes = Notes::default();
         let patience = self.patience();
         let late_before = before(now, patience.late_after);
         let late_until = after(now, patience.late_for);
         let registered = self.registered();
         let of_one = |a: &Item<'_>, b: &Item<'_>| (a.home, a.bucket) == (b.home, b.bucket);
-        for run in items.chunk_by(of_one) {
+        for run in items.chunk_by_mut(of_one) {
             // In the order of keys, so that the first one is the earliest.
-            let item = &run[0];
+            let item = &mut run[0];
             let (shard, bucket, first) = (item.home.shard, item.bucket, item.known.event.time);
             let name = &item.known.event.entity;
             let entity = name.as_str();
@@ -171,7 +177,7 @@ impl CassandraStore {
             let time_to_live = self.bucket_time_to_live(name.namespace(), bucket, now);
             if before.is_none_or(|before| first < before.first) {
                 noted.first = first;
-                notes.buckets.push(BucketRow { shard, entity, bucket, first, time_to_live });
+                item.noted_for = Some(time_to_live);
             }
             // A note has to hold until these very events are written.
             let soon = after(now, patience.late_for / 2);
@@ -193,7 +199,7 @@ impl CassandraStore {
     ) -> Result<(), Failure> {
         let mut under_way = FuturesUnordered::new();
         loop {
-            while under_way.len() < at_once::REQUESTS
+            while under_way.len() < REQUESTS_AT_ONCE
                 && let Some(request) = requests.next()
             {
                 under_way.push(self.send(request));
@@ -209,34 +215,46 @@ impl CassandraStore {
         let statements = self.statements();
         match request {
             Request::Events(items) => {
-                let rows = items.iter().map(event_row).collect::<Result<Vec<_>, _>>()?;
+                let rows: Vec<_> = items.iter().map(event_row).collect();
                 self.send_rows(&statements.insert_event, &rows).await
             }
             Request::Places(items) => {
                 let rows: Vec<_> = items.iter().map(|item| place_row(item)).collect();
                 self.send_rows(&statements.insert_place, &rows).await
             }
-            Request::States(items) => {
-                let rows = state_rows(items, self.settings().plan.state_index);
-                self.send_rows(&statements.update_state, &rows).await
+            Request::Entities(items) => {
+                let rows = entity_rows(items, self.settings().plan.state_index);
+                let statement = |row: &EntityUpdate<'_>| match row {
+                    EntityUpdate::State(_) => &statements.update_state,
+                    EntityUpdate::Bucket(_) => &statements.note_bucket,
+                };
+                self.send_each(statement, &rows).await
             }
-            Request::Buckets(rows) => self.send_rows(&statements.note_bucket, rows).await,
             Request::Late(rows) => self.send_rows(&statements.note_late, rows).await,
         }
     }
 
-    /// Sends rows of one partition.
+    /// Sends rows of one partition, all by the same statement.
     async fn send_rows<R: SerializeRow + Sync>(
         &self,
         statement: &PreparedStatement,
         rows: &[R],
     ) -> Result<(), Failure> {
+        self.send_each(|_| statement, rows).await
+    }
+
+    /// Sends rows of one partition, each by its statement.
+    async fn send_each<'s, R: SerializeRow + Sync>(
+        &self,
+        statement: impl Fn(&R) -> &'s PreparedStatement,
+        rows: &[R],
+    ) -> Result<(), Failure> {
         self.count_request(rows.len());
         if let [row] = rows {
-            self.session().execute_unpaged(statement, row).await?;
+            self.session().execute_unpaged(statement(row), row).await?;
             return Ok(());
         }
-        let statements = vec![statement.clone().into(); rows.len()];
+        let statements = rows.iter().map(|row| statement(row).clone().into()).collect();
         let mut batch = Batch::new_with_statements(BatchType::Unlogged, statements);
         batch.set_is_idempotent(true);
         self.session().batch(&batch, rows).await?;
@@ -244,18 +262,13 @@ impl CassandraStore {
     }
 }
 
-fn event_row<'a>(item: &Item<'a>) -> Result<EventRow<'a>, Failure> {
-    let event = &item.known.event;
-    let mut changes = Vec::new();
-    encode_changes(&event.changes, &mut changes);
-    Ok(EventRow {
+fn event_row<'a>(item: &Item<'a>) -> EventRow<'a> {
+    EventRow {
         shard: item.home.shard,
         bucket: item.bucket,
         known: item.known,
-        changes,
-        origin: encode_origin(event)?,
         time_to_live: item.time_to_live,
-    })
+    }
 }
 
 fn place_row<'a>(item: &Item<'a>) -> PlaceRow<'a> {
@@ -267,17 +280,29 @@ fn place_row<'a>(item: &Item<'a>) -> PlaceRow<'a> {
     }
 }
 
-/// What events say of the current states of their entities: for each field only the event that
+/// What events say of their entities. Of current states: for each field only the event that
 /// counts, and one row for each moment at which such an event happened.
-fn state_rows<'a>(items: &[&Item<'a>], indexed: bool) -> Vec<StateRow<'a>> {
+fn entity_rows<'a>(items: &[&Item<'a>], indexed: bool) -> Vec<EntityUpdate<'a>> {
     let mut rows = Vec::with_capacity(items.len());
     for of_entity in items.chunk_by(|a, b| a.home == b.home) {
+        rows.extend(of_entity.iter().filter_map(|item| bucket_row(item)).map(EntityUpdate::Bucket));
         add_state_rows(of_entity, indexed, &mut rows);
     }
     rows
 }
 
-fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<StateRow<'a>>) {
+fn bucket_row<'a>(item: &Item<'a>) -> Option<BucketRow<'a>> {
+    let event = &item.known.event;
+    Some(BucketRow {
+        shard: item.home.shard,
+        entity: event.entity.as_str(),
+        bucket: item.bucket,
+        first: event.time,
+        time_to_live: item.noted_for?,
+    })
+}
+
+fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<EntityUpdate<'a>>) {
     let mut winners: HashMap<&'a str, (OrderKey, &'a Option<Value>), foldhash::fast::RandomState> =
         HashMap::default();
     let mut moments: BTreeMap<Time, StateRow<'a>> = BTreeMap::new();
@@ -312,7 +337,7 @@ fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<Sta
             }
         }
     }
-    rows.extend(moments.into_values());
+    rows.extend(moments.into_values().map(EntityUpdate::State));
 }
 
 fn add_cell<'a>(row: &mut StateRow<'a>, field: &'a str, by: OrderKey, value: Option<&Value>) {
@@ -374,21 +399,21 @@ fn cut<R>(
     })
 }
 
-/// The same for states, where all events of an entity go into one request: for each field only
+/// The same for entities, where all events of an entity go into one request: for each field only
 /// one of them counts.
-fn cut_states<'i, 'a>(items: &'i [&'i Item<'a>]) -> impl Iterator<Item = &'i [&'i Item<'a>]> {
+fn cut_entities<'i, 'a>(items: &'i [&'i Item<'a>]) -> impl Iterator<Item = &'i [&'i Item<'a>]> {
     let mut entities = items.chunk_by(|a, b| a.home == b.home).peekable();
     let mut rest = items;
     std::iter::from_fn(move || {
         let first = entities.next()?;
-        let (mut count, mut bytes) = (first.len(), states_bytes(first));
+        let (mut count, mut bytes) = (first.len(), entity_bytes(first));
         while let Some(next) = entities.next_if(|next| {
             next[0].home.shard == first[0].home.shard
                 && count + next.len() <= ROWS_A_REQUEST
                 && bytes < BYTES_A_REQUEST
         }) {
             count += next.len();
-            bytes += states_bytes(next);
+            bytes += entity_bytes(next);
         }
         let (request, behind) = rest.split_at(count);
         rest = behind;
@@ -396,6 +421,6 @@ fn cut_states<'i, 'a>(items: &'i [&'i Item<'a>]) -> impl Iterator<Item = &'i [&'
     })
 }
 
-fn states_bytes(of_entity: &[&Item<'_>]) -> usize {
+fn entity_bytes(of_entity: &[&Item<'_>]) -> usize {
     of_entity.iter().map(|item| event_bytes(item)).sum()
 }
