@@ -1,9 +1,13 @@
 //! The types of a capture: which bytes belong to it, and what value they have.
 
+mod number;
+
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 use statetrail_event::{Finite, Value};
+
+pub(crate) use number::number_value;
 
 /// Most digits and signs of a number. A longer one is not a number that anybody meant, and the
 /// bound keeps matching linear.
@@ -95,7 +99,7 @@ impl CaptureType {
         match self {
             CaptureType::Word | CaptureType::Rest | CaptureType::Any => Some(text_value(text)),
             CaptureType::Int => ascii(text)?.parse().ok().map(Value::Int),
-            CaptureType::Number if whole(number_length(text)) => number_value(ascii(text)?),
+            CaptureType::Number if whole(number_length(text)) => number_value(text),
             CaptureType::Bool if whole(bool_length(text)) => {
                 Some(Value::Bool(matches!(text[0], b't' | b'T')))
             }
@@ -118,14 +122,6 @@ fn text_value(text: &[u8]) -> Value {
 
 fn ascii(text: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
-}
-
-/// A number without fraction and exponent stays whole.
-pub(crate) fn number_value(text: &str) -> Option<Value> {
-    if let Ok(number) = text.parse() {
-        return Some(Value::Int(number));
-    }
-    Finite::new(text.parse().ok()?).map(Value::Number)
 }
 
 fn digits_length(text: &[u8]) -> usize {

@@ -205,10 +205,7 @@ impl<'a> Captures<'a> {
         let text = self.text(slot)?;
         Some(match self.slot(slot)?.kind {
             Kind::Typed(kind) => convert(kind, text),
-            Kind::JsonNumber => std::str::from_utf8(text)
-                .ok()
-                .and_then(number_value)
-                .and_then(|value| without_text(&value)),
+            Kind::JsonNumber => number_value(text).and_then(|value| without_text(&value)),
             Kind::JsonBool => Some(ValueRef::Bool(text == b"true")),
         })
     }
