@@ -33,8 +33,8 @@ check: wasm-target ## formatting, lints and documentation, warnings as errors
 wasm-target:
 	@if command -v rustup >/dev/null 2>&1; then rustup target add wasm32-wasip1; fi
 
-bench-extract: ## lines to events, beside RegexSet with captures
-	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-extract
+bench-extract: ## lines to events, beside RegexSet with captures; ARGS="100000 match10-rules10" for more lines and a part
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-extract -- $(ARGS)
 
 bench-import: ## log files into SQLite, beside a bare loop of inserts
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-import

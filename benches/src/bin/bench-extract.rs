@@ -3,6 +3,10 @@
 //!
 //! Two jobs: `matchP-rulesR` tells which rule matches and the values of its captures;
 //! `matchP-rulesR-events` also writes the CloudEvents, with the same writer on both sides.
+//! Arguments choose mixtures by a part of their names or the whole, a number says how many lines
+//! a round has: `make bench-extract ARGS="100000 match10-rules10 rules1000"`. More lines come
+//! from further away; with fewer, more of the rules come from there, as the rival's turn has
+//! pushed them out of the caches.
 
 use std::hint::black_box;
 
@@ -12,6 +16,7 @@ use statetrail_event::cloudevents::write_parts;
 use statetrail_event::{EventRef, Finite, LineIdentity, Time, ValueRef, seq_of};
 use statetrail_rules::{Extractor, Line, Origin, RuleSet, RuleText, ScopeId};
 
+/// Lines of a round, if no argument says otherwise.
 const LINES: usize = 20_000;
 const ROUNDS: usize = 7;
 const SOURCE: &str = "/shop";
@@ -77,8 +82,8 @@ fn expression(number: usize) -> String {
     format!(r"order (\S+) {} amount=([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?) by (\S+)", phrase(number))
 }
 
-/// Lines of which `percent` match one of the first `rules` rules, in a fixed mixture.
-fn lines(percent: usize, rules: usize) -> Vec<String> {
+/// So many lines, of which `percent` match one of the first `rules` rules, in a fixed mixture.
+fn lines(count: usize, percent: usize, rules: usize) -> Vec<String> {
     let mut seed = 42u64;
     let mut next = |below: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -134,7 +139,7 @@ fn lines(percent: usize, rules: usize) -> Vec<String> {
             ),
         }
     };
-    (0..LINES).map(line).collect()
+    (0..count).map(line).collect()
 }
 
 /// Takes the captures of a line: order, amount and method.
@@ -162,17 +167,22 @@ impl Ours {
     }
 
     fn captures(&mut self, line: &[u8], found: &mut Found<'_>) {
-        self.extractor.matches(&self.rules, self.scope, line, &mut |matched| {
-            let (mut order, mut amount, mut method) = (&b""[..], 0.0, &b""[..]);
-            for (name, value) in matched.captures() {
-                match (name, value) {
-                    ("order", Some(ValueRef::Text(text))) => order = text,
-                    ("method", Some(ValueRef::Text(text))) => method = text,
-                    (_, Some(ValueRef::Number(number))) => amount = number.get(),
-                    (_, Some(ValueRef::Int(number))) => amount = number as f64,
-                    _ => {}
-                }
+        fn text(value: Option<Option<ValueRef<'_>>>) -> &[u8] {
+            match value.flatten() {
+                Some(ValueRef::Text(text)) => text,
+                _ => b"",
             }
+        }
+        self.extractor.matches(&self.rules, self.scope, line, &mut |matched| {
+            // By their numbers, as the rival takes its groups.
+            let mut values = matched.captures().map(|(_, value)| value);
+            let order = text(values.next());
+            let amount = match values.next().flatten() {
+                Some(ValueRef::Number(number)) => number.get(),
+                Some(ValueRef::Int(number)) => number as f64,
+                _ => 0.0,
+            };
+            let method = text(values.next());
             found(order, amount, method);
         });
     }
@@ -253,14 +263,27 @@ impl RegexWay {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (counts, chosen): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.parse::<usize>().is_ok());
+    let count = counts.first().map_or(Ok(LINES), |count| count.parse())?;
+    let is_chosen = |name: &str| {
+        let is_of = |wanted: &String| name == wanted || name.split('-').any(|part| part == wanted);
+        chosen.is_empty() || chosen.iter().any(is_of)
+    };
+    let name_of = |percent: usize, rules: usize| format!("match{percent}-rules{rules}");
     let mut report = Report::new("extract");
     for rules in [1, 10, 100, 1_000] {
+        let percents = [0, 10, 50, 100].into_iter();
+        let percents: Vec<usize> = percents.filter(|p| is_chosen(&name_of(*p, rules))).collect();
+        if percents.is_empty() {
+            continue;
+        }
         let mut ours = Ours::new(rules)?;
         let mut rival = RegexWay::new(rules)?;
-        for percent in [0, 10, 50, 100] {
-            let lines = lines(percent, rules);
+        for percent in percents {
+            let lines = lines(count, percent, rules);
             same_results(&mut ours, &mut rival, &lines)?;
-            let name = format!("match{percent}-rules{rules}");
+            let name = name_of(percent, rules);
             let timing = captures(&mut ours, &rival, &lines);
             add(&mut report, &name, &lines, timing);
             let timing = events(&mut ours, &mut rival, &lines);
@@ -268,7 +291,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     for percent in [0, 10, 50, 100] {
-        let rate = |rules: usize| report.value_of(&format!("match{percent}-rules{rules}"));
+        let rate = |rules: usize| report.value_of(&name_of(percent, rules));
         if let (Some(ten), Some(thousand)) = (rate(10), rate(1_000)) {
             println!("{percent}% matches: 1,000 rules cost {:.2} times 10 rules", ten / thousand);
         }
