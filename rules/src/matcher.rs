@@ -89,12 +89,13 @@ impl Pattern {
     /// `place`: the steps up to there are passed backwards, each as far as it can reach.
     pub(crate) fn earliest_start(&self, text: &[u8], step: usize, place: usize) -> usize {
         let Some(before) = self.steps.get(..=step) else { return 0 };
-        let mut at = place + before.last().and_then(Step::literal).map_or(0, <[u8]>::len);
+        let mut at =
+            place + before.last().and_then(|step| self.literal(step)).map_or(0, <[u8]>::len);
         for step in before.iter().rev() {
             at = match step {
-                Step::Literal(literal) => at.saturating_sub(literal.len()),
+                Step::Literal(literal) => at.saturating_sub(self.text(*literal).len()),
                 Step::Until { kind: CaptureType::Word, literal, .. } => {
-                    start_of_word(text, at.saturating_sub(literal.len()))
+                    start_of_word(text, at.saturating_sub(self.text(*literal).len()))
                 }
                 Step::Until { .. } | Step::Closed { .. } | Step::Last { .. } => return 0,
             };
@@ -108,7 +109,7 @@ impl Pattern {
         let is_start_of_token =
             |place: usize| place == 0 || !text[place - 1].is_ascii_alphanumeric();
         match self.steps.first()? {
-            Step::Literal(literal) => find(text, literal, at),
+            Step::Literal(literal) => find(text, self.text(*literal), at),
             Step::Closed { .. } => (at..text.len()).find(|place| is_start_of_token(*place)),
             Step::Until { kind: CaptureType::Word, .. }
             | Step::Last { kind: CaptureType::Word, .. } => {
@@ -135,6 +136,7 @@ impl Pattern {
                 None if self.at_end && at != text.len() => None,
                 None => return Some(at),
                 Some(Step::Literal(literal)) => {
+                    let literal = self.text(*literal);
                     text[at..].starts_with(literal).then(|| at + literal.len())
                 }
                 Some(Step::Closed { kind, slot }) => {
@@ -177,6 +179,7 @@ impl Pattern {
             let Some(Step::Until { kind, slot, literal }) = self.steps.get(choice.step) else {
                 return None;
             };
+            let literal = self.text(*literal);
             match occurrence(text, choice.start, choice.search_from, *kind, literal) {
                 Ok(found) => {
                     choice.search_from = found + 1;

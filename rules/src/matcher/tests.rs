@@ -171,7 +171,7 @@ proptest! {
             for (number, literal) in pattern.literals().enumerate() {
                 let Some(place) = line.find(std::str::from_utf8(literal).unwrap()) else { continue };
                 let step = pattern.step_of_literal(number).unwrap();
-                prop_assert_eq!(pattern.steps[step].literal(), Some(literal));
+                prop_assert_eq!(pattern.literal(&pattern.steps[step]), Some(literal));
                 let start = pattern.earliest_start(line.as_bytes(), step, place);
                 prop_assert_eq!(
                     &found(&pattern, &names, line.as_bytes(), start), &expected,
@@ -207,7 +207,7 @@ fn a_match_begins_a_few_words_before_its_literal() {
     let start = |text: &str, number: usize| {
         let pattern = Pattern::parse(text, &mut Names::default(), false).unwrap();
         let step = pattern.step_of_literal(number).unwrap();
-        let literal = pattern.steps[step].literal().unwrap();
+        let literal = pattern.literal(&pattern.steps[step]).unwrap();
         let place = line.windows(literal.len()).position(|bytes| bytes == literal).unwrap();
         pattern.earliest_start(line, step, place)
     };
