@@ -24,6 +24,9 @@ pub(crate) type KeyBytes = [u8; KEY_BYTES];
 #[derive(Debug)]
 pub(crate) struct Unreadable(pub String);
 
+/// Fields of a state that are looked for one by one.
+const FEW_FIELDS: usize = 16;
+
 const UNSET: u8 = 0;
 const FALSE: u8 = 1;
 const TRUE: u8 = 2;
@@ -206,11 +209,61 @@ pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, Unreadable> {
 
 /// The encoded merge of two encoded states.
 pub(crate) fn merge_encoded_states(a: &[u8], b: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    if let Some(merged) = append_newer(a, b)? {
+        return Ok(merged);
+    }
     let mut state = decode_state(a)?;
     merge_state(b, &mut state)?;
     let mut merged = Vec::with_capacity(a.len() + b.len());
     encode_state(&state, &mut merged);
     Ok(merged)
+}
+
+/// Merges two states by copying what is left of the older one, which is what it comes to when
+/// events arrive in their order. `None` if the events of the second state are not all newer, or
+/// if it has too many fields to be looked for one by one.
+fn append_newer(older: &[u8], newer: &[u8]) -> Result<Option<Vec<u8>>, Unreadable> {
+    let Some(first_newer) = Reader(newer).key() else { return Ok(None) };
+    let mut fields = [""; FEW_FIELDS];
+    let mut field_count = 0;
+    let mut reader = Reader(newer);
+    while !reader.0.is_empty() {
+        let (_, changes) = reader.write().ok_or_else(unreadable_state)?;
+        let mut reader = Reader(changes);
+        while !reader.0.is_empty() {
+            let (field, _) = reader.change().ok_or_else(unreadable_changes)?;
+            let Some(place) = fields.get_mut(field_count) else { return Ok(None) };
+            *place = field;
+            field_count += 1;
+        }
+    }
+    let fields = &fields[..field_count];
+    let mut merged = Vec::with_capacity(older.len() + newer.len());
+    let mut kept = Vec::new();
+    let mut reader = Reader(older);
+    while !reader.0.is_empty() {
+        let (by, changes) = reader.write().ok_or_else(unreadable_state)?;
+        if by >= first_newer {
+            return Ok(None);
+        }
+        kept.clear();
+        let mut reader = Reader(changes);
+        while !reader.0.is_empty() {
+            let from_change_on = reader.0;
+            let (field, _) = reader.change().ok_or_else(unreadable_changes)?;
+            if !fields.contains(&field) {
+                let change_bytes = from_change_on.len() - reader.0.len();
+                kept.extend_from_slice(&from_change_on[..change_bytes]);
+            }
+        }
+        if !kept.is_empty() {
+            merged.extend_from_slice(&encode_key(by));
+            write_length(kept.len(), &mut merged);
+            merged.extend_from_slice(&kept);
+        }
+    }
+    merged.extend_from_slice(newer);
+    Ok(Some(merged))
 }
 
 /// Reads from the front; `None` where the bytes have another form.
@@ -302,6 +355,23 @@ mod tests {
         proptest::collection::vec(change, 0..6)
     }
 
+    /// Changes whose fields meet those of other events.
+    fn few_changes() -> impl Strategy<Value = Vec<Change>> {
+        let change = (0..20_u8, proptest::option::of(any::<i64>()));
+        proptest::collection::vec(change, 0..24).prop_map(|changes| {
+            let mut changes: Vec<Change> = changes
+                .into_iter()
+                .map(|(field, value)| Change {
+                    field: format!("field-{field}").into(),
+                    value: value.map(Value::Int),
+                })
+                .collect();
+            changes.sort_by(|a, b| a.field.cmp(&b.field));
+            changes.dedup_by(|a, b| a.field == b.field);
+            changes
+        })
+    }
+
     fn key() -> impl Strategy<Value = OrderKey> {
         let parts = (any::<i64>(), any::<u64>(), any::<[u8; 16]>());
         parts.prop_map(|(nanos, seq, id)| OrderKey {
@@ -333,6 +403,33 @@ mod tests {
                 prop_assert_eq!(value, cell.value.as_ref().map(Value::as_ref));
             }
             prop_assert_eq!(decode_state(&bytes).unwrap(), state);
+        }
+
+        #[test]
+        fn encoded_states_merge_as_states_do(
+            writes in proptest::collection::vec((key(), few_changes()), 0..6),
+            cut in 0_usize..6,
+            in_order in any::<bool>(),
+        ) {
+            let mut writes = writes;
+            if in_order {
+                writes.sort_by_key(|(key, _)| *key);
+            }
+            let fold = |writes: &[(OrderKey, Vec<Change>)]| {
+                let mut state = State::new();
+                for (key, changes) in writes {
+                    state.apply(*key, changes);
+                }
+                state
+            };
+            let encoded = |writes: &[(OrderKey, Vec<Change>)]| {
+                let mut bytes = Vec::new();
+                encode_state(&fold(writes), &mut bytes);
+                bytes
+            };
+            let (first, second) = writes.split_at(cut.min(writes.len()));
+            let merged = merge_encoded_states(&encoded(first), &encoded(second)).unwrap();
+            prop_assert_eq!(merged, encoded(&writes));
         }
 
         #[test]

@@ -17,7 +17,7 @@ use crate::input::{Format, LogReader, ReadSettings, Step};
 
 /// Events of a batch at the most, but for the last line's. The store reads and writes each
 /// entity of a batch once, so large batches are cheap: four times as many took a fifth less.
-const BATCH_EVENTS: usize = 32_768;
+const BATCH_EVENTS: usize = 65_536;
 /// Bytes of lines in a batch at the most, but for the last line's: lines may be long.
 const BATCH_LINE_BYTES: usize = 16 << 20;
 /// How old a batch may get while lines come in slowly.
