@@ -36,8 +36,8 @@ wasm-target:
 bench-extract: ## lines to events, beside RegexSet with captures; ARGS="100000 match10-rules10" for more lines and a part
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-extract -- $(ARGS)
 
-bench-import: ## log files into SQLite, beside a bare loop of inserts
-	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-import
+bench-import: ## log files into SQLite, beside a bare loop of inserts; ARGS=1 for one million lines instead of ten
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-import -- $(ARGS)
 
 bench-sink: ## Kafka to Cassandra, beside bare loops of the same driver; ARGS="500000 entities-20k" for a part
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-sink -- $(ARGS)
