@@ -9,6 +9,7 @@
 //! | refuses one event alone | its message becomes a dead letter |
 //! | refuses one event after the other and takes none | that is the store, not the events: as if away |
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,9 +57,11 @@ impl Writer {
         loop {
             let next = batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(batch) = next else { return };
+            let batch = Arc::new(batch);
             let refused = self.store(&batch);
             let letters = self.letters(&batch, refused);
-            let Batch { unit, bytes, .. } = batch;
+            let (unit, bytes) = (batch.unit, batch.bytes);
+            drop(batch);
             if done.send(Done::Stored { unit, bytes, refused: letters }).is_err() {
                 return;
             }
@@ -66,16 +69,16 @@ impl Writer {
     }
 
     /// Stores every event that the store does not refuse; returns the others, by their index.
-    fn store(&self, batch: &Batch) -> Vec<(usize, StoreError)> {
+    fn store(&self, batch: &Arc<Batch>) -> Vec<(usize, StoreError)> {
         let mut refused = Vec::new();
         let mut ranges = Vec::new();
         ranges.push(0..batch.events.len());
         while let Some(range) = ranges.pop() {
-            let Some(events) = batch.events.get(range.clone()).filter(|it| !it.is_empty()) else {
+            if range.is_empty() {
                 continue;
-            };
-            match self.write(events) {
-                Ok(seconds) => self.metrics.stored(events.len(), seconds),
+            }
+            match self.write(batch, &range) {
+                Ok(seconds) => self.metrics.stored(range.len(), seconds),
                 Err(_) if range.len() > 1 => {
                     let (left, right) = halves(&range);
                     ranges.extend([right, left]);
@@ -89,11 +92,11 @@ impl Writer {
 
     /// Writes until the store takes the events, or refuses them for what they are. Returns the
     /// seconds of the try that succeeded.
-    fn write(&self, events: &[KnownEvent]) -> Result<f64, StoreError> {
+    fn write(&self, batch: &Arc<Batch>, range: &Range<usize>) -> Result<f64, StoreError> {
         let mut backoff = Backoff::default();
         loop {
             let begun = Instant::now();
-            let error = match self.runtime.block_on(self.store.write(events)) {
+            let error = match self.write_once(batch, range) {
                 Ok(()) => {
                     let traffic = self.store.traffic();
                     self.metrics.traffic(traffic.rows, traffic.requests);
@@ -103,7 +106,7 @@ impl Writer {
                 }
                 Err(error) => error,
             };
-            if is_about_events(&error) && self.believes_refusal(events) {
+            if is_about_events(&error) && self.believes_refusal(range.len()) {
                 return Err(error);
             }
             self.health.store_fails(&error);
@@ -114,8 +117,31 @@ impl Writer {
         }
     }
 
-    fn believes_refusal(&self, events: &[KnownEvent]) -> bool {
-        events.len() > 1 || self.refused.fetch_add(1, Ordering::Relaxed) < REFUSED_IN_A_ROW
+    /// Writes on the runtime's threads, where the answers of the network arrive: waking this thread
+    /// for each of them would cost as much as reading it.
+    fn write_once(&self, batch: &Arc<Batch>, range: &Range<usize>) -> Result<(), StoreError> {
+        let (store, batch, range) = (Arc::clone(&self.store), Arc::clone(batch), range.clone());
+        let write = self.runtime.spawn(async move {
+            match batch.events.get(range) {
+                Some(events) => store.write(events).await,
+                None => Ok(()),
+            }
+        });
+        match self.runtime.block_on(write) {
+            Ok(written) => written,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Nobody cancels it; the runtime outlives the writers.
+                Err(error) => Err(StoreError::Failed {
+                    place: "the store".to_owned(),
+                    source: Box::new(error),
+                }),
+            },
+        }
+    }
+
+    fn believes_refusal(&self, events: usize) -> bool {
+        events > 1 || self.refused.fetch_add(1, Ordering::Relaxed) < REFUSED_IN_A_ROW
     }
 
     fn measure(&self, batch: &Batch) {

@@ -34,7 +34,7 @@ fn a_file_gives_settings() {
     assert_eq!(settings.kafka.properties["fetch.wait.max.ms"], "50");
     assert_eq!(settings.commit_interval.as_secs(), 2);
     assert_eq!(settings.dead_letter_topic("events"), "events.dead-letter");
-    assert_eq!((settings.budget, settings.batch.events), (8 << 20, 8000));
+    assert_eq!((settings.budget, settings.batch.events), (12 << 20, 12_000));
 }
 
 #[test]
