@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use statetrail_servers::{Kafka, KafkaOptions, Scram};
 use tempfile::tempdir;
 
-use crate::support::{Sink, SinkSettings, Topic, assert_stored, events};
+use crate::support::{Sink, SinkSettings, Store, Topic, assert_stored, events};
 
 fn run(arguments: &[&str]) -> Output {
     let mut sink = Command::new(env!("CARGO_BIN_EXE_statetrail-sink"));
@@ -120,7 +120,7 @@ fn tls_and_scram() {
     let right_user = user(&right);
     let good: [(&str, &[String]); 2] = [(&scram_brokers, &right_user), (&tls_brokers, &trust)];
     for (index, (brokers, flags)) in good.into_iter().enumerate() {
-        let store = folder.path().join(format!("{index}.db"));
+        let store = Store::sqlite();
         let group = format!("--kafka-group=secure-{index}");
         let mut settings = SinkSettings::new(&topic, &store).with(&[&group]);
         settings.brokers = brokers.to_owned();

@@ -1,40 +1,44 @@
-//! What may break does: every event is stored once all the same.
+//! Sinks that die, come and go, and messages that come more than once: every event is stored once
+//! all the same.
 
 use std::thread;
 
 use rusqlite::Connection;
 use rustix::process::Signal;
 use statetrail_servers::Kafka;
-use tempfile::tempdir;
 
 use crate::support::{
-    Sink, SinkSettings, Topic, assert_stored, event, events, message, shuffled, stored, wait_until,
+    Contents, Produced, Sink, SinkSettings, Store, Topic, assert_contents, assert_stored, event,
+    events, known_millis, load, shuffled, wait_until,
 };
 
-/// Small batches, so that a kill meets many of them.
-const SMALL: [&str; 4] = ["--batch-max-events", "500", "--batch-linger", "20ms"];
+/// Small batches, so that a fault meets many of them.
+pub(crate) const SMALL: [&str; 4] = ["--batch-max-events", "500", "--batch-linger", "20ms"];
+/// A sink that is gone is missed as soon as Kafka lets it be.
+pub(crate) const MISSED_SOON: [&str; 2] = ["--kafka-property", "session.timeout.ms=6000"];
 
 #[test]
 fn killed_again_and_again_under_load() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "kill", 3);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
-    let settings = SinkSettings::new(&topic, &store).with(&SMALL);
-    let produced = events(0..20_000);
-    thread::scope(|scope| {
-        scope.spawn(|| produced.chunks(2000).for_each(|part| topic.produce(part)));
-        for kill in 1..=4 {
+    let store = Store::cassandra();
+    // Whoever comes again under its old name gets its partitions at once.
+    let same_member = ["--kafka-property", "group.instance.id=one"];
+    let settings = SinkSettings::new(&topic, &store).with(&SMALL).with(&same_member);
+    let produced = thread::scope(|scope| {
+        let load = scope.spawn(|| load(&topic, 0..40_000, 4000));
+        for kill in 1..=10 {
             let sink = Sink::start(&settings);
             // It dies in the middle of its work, at another place each time.
-            let enough = f64::from(500 * kill);
+            let enough = f64::from(300 * kill);
             wait_until("it has stored some", || sink.metric("sink_events_total") >= enough);
             sink.kill();
         }
+        load.join().unwrap()
     });
     let sink = Sink::start_ready(&settings);
-    assert_stored(&store, &produced);
     topic.wait_until_committed();
+    assert_contents(&store, &produced);
     assert_eq!(sink.stop().code, Some(0));
 }
 
@@ -42,29 +46,38 @@ fn killed_again_and_again_under_load() {
 fn sinks_come_and_go_under_load() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "group", 6);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
-    // A sink that was killed is missed soon.
-    let session = ["--kafka-property", "session.timeout.ms=6000"];
-    let settings = SinkSettings::new(&topic, &store).with(&SMALL).with(&session);
-    let produced = events(0..20_000);
+    let store = Store::cassandra();
+    let settings = SinkSettings::new(&topic, &store).with(&SMALL).with(&MISSED_SOON);
+    let share = |sinks: &[&Sink]| {
+        let each = 6.0 / sinks.len() as f64;
+        wait_until(&format!("{} sinks share", sinks.len()), || {
+            sinks.iter().all(|sink| sink.metric("sink_partitions") == each)
+        });
+    };
     thread::scope(|scope| {
-        scope.spawn(|| produced.chunks(1000).for_each(|part| topic.produce(part)));
+        let load = scope.spawn(|| load(&topic, 0..40_000, 1500));
         let first = Sink::start_ready(&settings);
         let second = Sink::start_ready(&settings);
-        let share = |sink: &Sink, count| sink.metric("sink_partitions") == count;
-        wait_until("two share", || share(&first, 3.0) && share(&second, 3.0));
+        share(&[&first, &second]);
         let third = Sink::start_ready(&settings);
-        wait_until("three share", || {
-            share(&first, 2.0) && share(&second, 2.0) && share(&third, 2.0)
-        });
+        share(&[&first, &second, &third]);
         let ending = first.stop();
         assert_eq!(ending.code, Some(0), "{}", ending.log);
+        share(&[&second, &third]);
         second.kill();
-        wait_until("one has all", || share(&third, 6.0));
-        assert_stored(&store, &produced);
+        // Joins while Kafka still waits for the one that was killed.
+        let fourth = Sink::start_ready(&settings);
+        share(&[&third, &fourth]);
+        let fifth = Sink::start_ready(&settings);
+        share(&[&third, &fourth, &fifth]);
+        third.kill();
+        let ending = fourth.stop();
+        assert_eq!(ending.code, Some(0), "{}", ending.log);
+        share(&[&fifth]);
+        let produced = load.join().unwrap();
         topic.wait_until_committed();
-        assert_eq!(third.stop().code, Some(0));
+        assert_contents(&store, &produced);
+        assert_eq!(fifth.stop().code, Some(0));
     });
 }
 
@@ -72,8 +85,8 @@ fn sinks_come_and_go_under_load() {
 fn a_sink_without_a_partition_is_ready() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "spare", 1);
-    let folder = tempdir().unwrap();
-    let settings = SinkSettings::new(&topic, &folder.path().join("store.db"));
+    let store = Store::sqlite();
+    let settings = SinkSettings::new(&topic, &store);
     let first = Sink::start_ready(&settings);
     let second = Sink::start_ready(&settings);
     wait_until("one has the partition", || {
@@ -82,72 +95,39 @@ fn a_sink_without_a_partition_is_ready() {
 }
 
 #[test]
-fn kafka_is_killed_and_started_again_under_load() {
-    let kafka = Kafka::start().unwrap();
-    let topic = Topic::new(kafka.brokers(), "restart", 3);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
-    let sink = Sink::start_ready(&SinkSettings::new(&topic, &store).with(&SMALL));
-    let produced = events(0..20_000);
-    thread::scope(|scope| {
-        scope.spawn(|| produced.chunks(1000).for_each(|part| topic.produce(part)));
-        wait_until("it has stored some", || sink.metric("sink_events_total") >= 2000.0);
-        kafka.server().unwrap().kill().unwrap();
-        kafka.server().unwrap().restart().unwrap();
-    });
-    assert_stored(&store, &produced);
-    topic.wait_until_committed();
-    assert_eq!(sink.stop().code, Some(0));
-}
-
-#[test]
-fn a_partition_is_added_under_load() {
-    let kafka = Kafka::shared().unwrap();
-    let topic = Topic::new(kafka.brokers(), "grow", 1);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
-    let sink = Sink::start_ready(&SinkSettings::new(&topic, &store));
-    topic.produce(&events(0..1000));
-    topic.grow(4);
-    let produced = events(0..5000);
-    wait_until("the new partitions are ours", || sink.metric("sink_partitions") == 4.0);
-    topic.produce(&produced[1000..]);
-    assert_stored(&store, &produced);
-    topic.wait_until_committed();
-}
-
-#[test]
 fn every_message_twice_in_any_order_and_the_topic_once_more_change_nothing() {
+    const EVENTS: u64 = 10_000;
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "twice", 3);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
-    let produced = events(0..3000);
-    let twice: Vec<_> = (0..3000).chain(0..3000).collect();
-    for number in shuffled(twice) {
+    let store = Store::cassandra();
+    let mut produced = Produced::default();
+    for number in shuffled((0..2 * EVENTS).collect()) {
         // Spread over partitions without a key: nothing may depend on where an entity's events are.
-        topic.send(None, Some(&message(&[event(number)])), &[]);
+        let event = event(number % EVENTS);
+        produced.send(&topic, None, &[event], known_millis(number));
     }
     topic.flush();
-    let sink = Sink::start_ready(&SinkSettings::new(&topic, &store));
+    let settings = SinkSettings::new(&topic, &store).with(&SMALL);
+    let sink = Sink::start_ready(&settings);
     topic.wait_until_committed();
-    assert_stored(&store, &produced);
-    let before = stored(&store);
+    let before = Contents::of(&store);
+    before.assert_is(&produced.contents());
     assert_eq!(sink.stop().code, Some(0));
 
-    let again = SinkSettings::new(&topic, &store).with(&["--kafka-group", "again"]);
-    let sink = Sink::start_ready(&again);
-    wait_until("all is read again", || sink.metric("sink_events_total") == 6000.0);
+    topic.rewind();
+    let sink = Sink::start_ready(&settings);
+    let all = 2.0 * EVENTS as f64;
+    wait_until("all is stored again", || sink.metric("sink_events_total") == all);
+    Contents::of(&store).assert_is(&before);
+    topic.wait_until_committed();
     assert_eq!(sink.stop().code, Some(0));
-    assert_eq!(stored(&store), before, "known-at included");
 }
 
 #[test]
-fn a_store_that_is_away_is_waited_for_with_little_memory() {
+fn a_file_that_is_locked_is_waited_for_with_little_memory() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "away", 3);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
+    let store = Store::sqlite();
     let settings = SinkSettings::new(&topic, &store).with(&[
         "--memory-budget=1MiB",
         "--batch-max-bytes=256KiB",
@@ -155,7 +135,7 @@ fn a_store_that_is_away_is_waited_for_with_little_memory() {
         "--drain-timeout=1s",
     ]);
     let sink = Sink::start_ready(&settings);
-    let other = Connection::open(&store).unwrap();
+    let other = Connection::open(store.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let produced = events(0..20_000);
     topic.produce(&produced);

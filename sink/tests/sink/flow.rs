@@ -2,16 +2,16 @@
 
 use rustix::process::Signal;
 use statetrail_servers::Kafka;
-use tempfile::tempdir;
 
-use crate::support::{Sink, SinkSettings, Topic, assert_stored, event, events, message, stored};
+use crate::support::{
+    Sink, SinkSettings, Store, Topic, assert_stored, event, events, message, stored,
+};
 
 #[test]
 fn everything_that_was_produced_is_stored_and_committed() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "all", 3);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
+    let store = Store::sqlite();
     let before = events(0..5000);
     topic.produce(&before);
 
@@ -43,8 +43,7 @@ fn everything_that_was_produced_is_stored_and_committed() {
 fn asked_to_stop_it_stores_and_commits_what_it_has_read() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "stop", 2);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
+    let store = Store::sqlite();
     let settings = SinkSettings::new(&topic, &store).with(&["--batch-linger", "1h"]);
     let sink = Sink::start_ready(&settings);
     topic.produce(&events(0..100));
@@ -63,8 +62,7 @@ fn known_at_is_the_time_at_which_kafka_took_the_message() {
     let kafka = Kafka::shared().unwrap();
     let appended = [("message.timestamp.type", "LogAppendTime")];
     let topic = Topic::with(kafka.brokers(), "time", 1, &appended);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
+    let store = Store::sqlite();
     let millis = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64;
     let from = millis();
     topic.produce(&[event(1)]);

@@ -5,6 +5,7 @@
 mod connections;
 mod faults;
 mod flow;
+mod kafka_faults;
 mod poison;
 mod refused;
 mod support;

@@ -1,15 +1,22 @@
 //! Messages that can never be stored, among good ones.
 
+use std::slice;
+
 use rdkafka::Message;
 use rdkafka::message::{Headers, OwnedMessage};
+use statetrail_event::{EntityName, Event};
 use statetrail_servers::Kafka;
-use tempfile::tempdir;
 
 use crate::support::{
-    Sink, SinkSettings, Topic, assert_stored, dead_letters, event, events, message, wait_until,
+    Produced, Sink, SinkSettings, Store, Topic, assert_contents, assert_stored, dead_letters,
+    event, events, known_millis, message, wait_until,
 };
 
 const FIVE_MB: usize = 5_000_000;
+
+/// What stands between slashes, percents and quotes in one place ends a name in another.
+const ODD_IDS: [&str; 6] =
+    ["a/b//c/", "100%25%", "\u{e4}/\u{f6}?#\u{1f980}\"'", " ", "..", "'; --"];
 
 fn header(message: &OwnedMessage, name: &str) -> Option<String> {
     let headers = message.headers()?;
@@ -28,8 +35,7 @@ fn with(key: &str, value: serde_json::Value) -> Vec<u8> {
 fn poison_among_good_messages_goes_to_its_own_topic_and_the_rest_flows() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::with(kafka.brokers(), "poison", 2, &[("max.message.bytes", "6000000")]);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
+    let store = Store::cassandra();
     let sink = Sink::start_ready(&SinkSettings::new(&topic, &store));
 
     let poison: Vec<(Option<Vec<u8>>, &str)> = vec![
@@ -42,31 +48,47 @@ fn poison_among_good_messages_goes_to_its_own_topic_and_the_rest_flows() {
         (Some(with("specversion", "0.3".into())), "version"),
         (Some(with("time", "noon".into())), "time"),
         (Some(with("time", "9999-01-01T00:00:00Z".into())), "time"),
+        (Some(with("time", "1500-01-01T00:00:00Z".into())), "time"),
+        (Some(with("time", "2026-02-30T00:00:00Z".into())), "time"),
+        (Some(with("time", "".into())), "time"),
+        (Some(with("time", 5.into())), "form"),
         (Some(with("subject", "no-slash".into())), "entity"),
         (Some(with("subject", "order/a\u{7}b".into())), "entity"),
+        (Some(with("subject", "order/line\nbreak".into())), "entity"),
+        (Some(with("subject", "order/".into())), "entity"),
+        (Some(with("subject", "".into())), "entity"),
+        (Some(with("subject", ("order/".to_owned() + &"x".repeat(1025)).into())), "entity"),
+        (Some(with("namespace", "a/b".into())), "entity"),
         (Some(with("data", serde_json::json!({"set": {"a": [1]}}))), "form"),
         (Some(with("data", serde_json::json!({"other": 1}))), "data"),
         (Some(with("seq", "-1".into())), "form"),
         (Some(vec![b'x'; FIVE_MB]), "form"),
     ];
-    let mut good = Vec::new();
+    let mut good = Produced::default();
+    let send = |good: &mut Produced, events: &[Event]| {
+        for event in events {
+            good.send(&topic, None, slice::from_ref(event), known_millis(event.seq));
+        }
+    };
     for (index, (value, _)) in poison.iter().enumerate() {
-        let part = events((index as u64 * 100)..(index as u64 * 100 + 100));
-        topic.produce(&part);
-        good.extend(part);
+        let first = index as u64 * 100;
+        send(&mut good, &events(first..first + 100));
         let key = format!("key-{index}");
         topic.send(Some(key.as_bytes()), value.as_deref(), &[("trace", "t-1")]);
     }
-    // A long line and a name of odd characters are no poison.
-    let mut odd = event(5000);
-    odd.entity = statetrail_event::EntityName::new("shop", "o r%d", "ä/ö?#\u{1f980}\"'").unwrap();
-    let mut long = event(5001);
+    // Names of odd characters and a long line are no poison.
+    for (number, id) in (5000..).zip(ODD_IDS) {
+        let mut odd = event(number);
+        odd.entity = EntityName::new("shop", "o r%d", id).unwrap();
+        send(&mut good, &[odd]);
+    }
+    let mut long = event(6000);
     long.line = Some("y".repeat(FIVE_MB));
-    topic.produce(&[odd.clone(), long.clone()]);
-    good.extend([odd, long]);
+    send(&mut good, &[long]);
     topic.flush();
 
-    assert_stored(&store, &good);
+    topic.wait_until_committed();
+    assert_contents(&store, &good);
     let letters = dead_letters(&topic, poison.len());
     for (index, (value, kind)) in poison.iter().enumerate() {
         let key = format!("key-{index}");
@@ -80,7 +102,6 @@ fn poison_among_good_messages_goes_to_its_own_topic_and_the_rest_flows() {
             assert!(value.is_some_and(|value| !value.is_empty()), "{name}");
         }
     }
-    topic.wait_until_committed();
     wait_until("they are counted", || {
         sink.metric("sink_dead_letters_total") == poison.len() as f64
     });
@@ -91,8 +112,7 @@ fn poison_among_good_messages_goes_to_its_own_topic_and_the_rest_flows() {
 fn events_of_others_are_stored_in_every_mode() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "modes", 1);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
+    let store = Store::sqlite();
     let structured = message(&[event(1)]);
     topic.send(None, Some(&structured), &[("content-type", "application/cloudevents+json")]);
     let attributes = [
@@ -122,8 +142,7 @@ fn a_dead_letter_topic_that_takes_less_gets_the_beginning() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::with(kafka.brokers(), "large", 1, &[("max.message.bytes", "6000000")]);
     let small = Topic::with(kafka.brokers(), "small", 1, &[("max.message.bytes", "100000")]);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
+    let store = Store::sqlite();
     topic.send(Some(b"long"), Some(&vec![b'x'; FIVE_MB]), &[]);
     topic.produce(&[event(1)]);
     let settings =
@@ -142,8 +161,7 @@ fn a_dead_letter_topic_that_is_away_holds_the_offset_back() {
     let topic = Topic::new(kafka.brokers(), "held", 1);
     // No message is small enough for it.
     let closed = Topic::with(kafka.brokers(), "closed", 1, &[("max.message.bytes", "50")]);
-    let folder = tempdir().unwrap();
-    let store = folder.path().join("store.db");
+    let store = Store::sqlite();
     let settings = SinkSettings::new(&topic, &store).with(&[
         "--dead-letter-topic",
         &closed.dead_letter_name(),

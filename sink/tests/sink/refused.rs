@@ -24,9 +24,8 @@ use statetrail_store::{
     Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, StoreError,
     TimelineQuery, TrailQuery,
 };
-use tempfile::tempdir;
 
-use crate::support::{Topic, assert_stored, event, events};
+use crate::support::{Store, Topic, assert_stored, event, events};
 
 /// Refuses batches with certain events, and is away for some calls first.
 struct Choosy {
@@ -104,18 +103,17 @@ impl EventStore for Choosy {
 fn what_the_store_refuses_becomes_a_dead_letter_and_the_rest_is_stored() {
     let kafka = Kafka::shared().unwrap();
     let topic = Topic::new(kafka.brokers(), "refused", 1);
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("store.db");
+    let real = Store::sqlite();
     // Its last message is no longer there when it is to be read again.
     let produced = events(0..100);
     topic.produce(&produced[..99]);
 
     let mut layers = Layers::of_defaults();
-    layers.set("store", &format!("sqlite:{}", path.display()), "test");
+    layers.set("store", real.address(), "test");
     layers.set("kafka.brokers", &topic.brokers, "test");
     layers.set("kafka.topics", &topic.name, "test");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let store = SqliteStore::open(&path).unwrap();
+    let store = SqliteStore::open(&real.path()).unwrap();
     let writer = Writer {
         store: Arc::new(Choosy { store, refuses: vec![7, 64, 99], away: AtomicU32::new(2) }),
         runtime: runtime.handle().clone(),
@@ -148,6 +146,6 @@ fn what_the_store_refuses_becomes_a_dead_letter_and_the_rest_is_stored() {
         assert_eq!(error.value, Some(&b"choosy: not that one"[..]));
     }
     let kept: Vec<_> = (0..100).filter(|number| ![7, 64, 99].contains(number)).collect();
-    assert_stored(&path, &events(kept));
+    assert_stored(&real, &events(kept));
     assert!(writer.metrics.text().contains("sink_retries_total{target=\"store\"} 2"));
 }

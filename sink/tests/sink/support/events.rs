@@ -8,20 +8,27 @@ use statetrail_event::{Change, EntityName, Event, LineIdentity, Source, Time, Va
 /// 2026-11-22T10:00:00Z.
 const START_NANOS: i64 = 1_795_341_600_000_000_000;
 
-/// The event with that number: about 400 bytes as JSON, one of a hundred entities.
+/// The event with that number: about 400 bytes as JSON. A quarter of them are about one entity,
+/// the others about a few hundred of two kinds; ten thousand of them happen within an hour.
 pub(crate) fn event(number: u64) -> Event {
     let uri = Source::container_uri("shop", &format!("checkout-{}", number % 7), "app");
     // Some events of an entity share their time, so that their order is a matter of seq and id.
-    let time = Time::from_nanos(START_NANOS + (number / 3) as i64 * 1_000_003);
+    let time = Time::from_nanos(START_NANOS + (number / 12) as i64 * 4_000_000_007);
     let seq = seq_of(number, 0);
-    let order = format!("o-{}", number % 100);
+    let entity = match number % 8 {
+        0 | 4 => EntityName::new("shop", "order", "o-busy"),
+        1 => EntityName::new("depot", "parcel", &format!("p-{}", number % 50)),
+        _ => EntityName::new("shop", "order", &format!("o-{}", number % 300)),
+    };
+    let entity = entity.unwrap();
     let line =
-        format!("order {order} step {number} of a trail that is long enough to be like a log line");
+        format!("{entity} step {number} of a trail that is long enough to be like a log line");
     let identity = LineIdentity::new(LineIdentity::source_hash(&uri), time, line.as_bytes());
     let mut changes = vec![
         Change::set("status", format!("s{}", number % 5).as_str()),
         Change::set("step", i64::try_from(number).unwrap()),
         Change::set("even", number.is_multiple_of(2)),
+        Change::set(format!("part-{}", number % 11), format!("by {number}").as_str()),
     ];
     if number % 4 == 1 {
         changes.push(Change::unset("method"));
@@ -30,7 +37,7 @@ pub(crate) fn event(number: u64) -> Event {
     }
     Event {
         id: identity.event_id(seq),
-        entity: EntityName::new("shop", "order", &order).unwrap(),
+        entity,
         name: "moved".to_owned(),
         time,
         seq,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -18,6 +18,8 @@ pub(crate) struct Topic {
     pub(crate) brokers: String,
     pub(crate) name: String,
     producer: BaseProducer,
+    /// Asks about the sinks' group, which has the topic's name, and never joins it.
+    group: BaseConsumer,
 }
 
 impl Topic {
@@ -51,9 +53,11 @@ impl Topic {
             .set("queue.buffering.max.messages", "1000000")
             .set("linger.ms", "5")
             .set("message.timeout.ms", "120000")
+            .set("topic.metadata.refresh.interval.ms", "500")
             .create()
             .unwrap();
-        Topic { brokers: brokers.to_owned(), name, producer }
+        let group = config(brokers).set("group.id", &name).create().unwrap();
+        Topic { brokers: brokers.to_owned(), name, producer, group }
     }
 
     pub(crate) fn dead_letter_name(&self) -> String {
@@ -71,12 +75,23 @@ impl Topic {
 
     /// Any message; it is there after [`Topic::flush`].
     pub(crate) fn send(&self, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, &str)]) {
+        self.send_at(None, key, value, headers);
+    }
+
+    /// The same with a timestamp, in milliseconds since 1970.
+    pub(crate) fn send_at(
+        &self,
+        millis: Option<i64>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, &str)],
+    ) {
         let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
             headers.insert(Header { key, value: Some(*value) })
         });
         loop {
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.name);
-            (record.key, record.payload) = (key, value);
+            (record.key, record.payload, record.timestamp) = (key, value, millis);
             record.headers = (headers.count_headers() > 0).then(|| headers.clone());
             match self.producer.send(record) {
                 Ok(()) => break,
@@ -101,19 +116,28 @@ impl Topic {
         });
     }
 
-    /// What its group, which has its name, has committed, by partition, and where the partition ends.
+    /// What its group has committed, by partition, and where the partition ends.
     pub(crate) fn committed(&self) -> Vec<(i64, i64)> {
-        let consumer: BaseConsumer =
-            config(&self.brokers).set("group.id", &self.name).create().unwrap();
-        let metadata = consumer.fetch_metadata(Some(&self.name), WITHIN).unwrap();
+        let committed = self.group.committed_offsets(self.partitions(), WITHIN).unwrap();
+        let ends = |partition| self.group.fetch_watermarks(&self.name, partition, WITHIN).unwrap();
+        let elements = committed.elements();
+        let offset = |offset| if let Offset::Offset(offset) = offset { offset } else { 0 };
+        elements.iter().map(|it| (offset(it.offset()), ends(it.partition()).1)).collect()
+    }
+
+    /// Sets its group, which must have no members, back to where the topic begins.
+    pub(crate) fn rewind(&self) {
+        let mut partitions = self.partitions();
+        partitions.set_all_offsets(Offset::Offset(0)).unwrap();
+        self.group.commit(&partitions, CommitMode::Sync).unwrap();
+    }
+
+    fn partitions(&self) -> TopicPartitionList {
+        let metadata = self.group.fetch_metadata(Some(&self.name), WITHIN).unwrap();
         let partitions = metadata.topics()[0].partitions().len();
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&self.name, 0, partitions as i32 - 1);
-        let committed = consumer.committed_offsets(list, WITHIN).unwrap();
-        let ends = |partition| consumer.fetch_watermarks(&self.name, partition, WITHIN).unwrap().1;
-        let elements = committed.elements();
-        let offset = |offset| if let Offset::Offset(offset) = offset { offset } else { 0 };
-        elements.iter().map(|it| (offset(it.offset()), ends(it.partition()))).collect()
+        list
     }
 
     /// Waits until its group has committed everything.

@@ -3,28 +3,31 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Topic, wait_until};
+use super::{Store, Topic, wait_until};
 
 /// How to start a sink; the rest are the defaults, with short intervals.
 pub(crate) struct SinkSettings {
     pub(crate) brokers: String,
     pub(crate) topic: String,
-    pub(crate) store: PathBuf,
+    pub(crate) store: String,
+    /// Where the logs of sinks go.
+    logs: PathBuf,
     pub(crate) more: Vec<String>,
 }
 
 impl SinkSettings {
-    pub(crate) fn new(topic: &Topic, store: &Path) -> SinkSettings {
+    pub(crate) fn new(topic: &Topic, store: &Store) -> SinkSettings {
         SinkSettings {
             brokers: topic.brokers.clone(),
             topic: topic.name.clone(),
-            store: store.to_owned(),
+            store: store.address().to_owned(),
+            logs: store.folder().to_owned(),
             more: Vec::new(),
         }
     }
@@ -52,11 +55,11 @@ pub(crate) struct Ending {
 impl Sink {
     pub(crate) fn start(settings: &SinkSettings) -> Sink {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let log = settings.store.with_extension(format!("{port}.log"));
+        let log = settings.logs.join(format!("sink-{port}.log"));
         let file = File::create(&log).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_statetrail-sink"))
             .args(["--kafka-brokers", &settings.brokers, "--kafka-topics", &settings.topic])
-            .arg(format!("--store=sqlite:{}", settings.store.display()))
+            .args(["--store", &settings.store])
             .arg(format!("--http-listen=127.0.0.1:{port}"))
             .args(["--kafka-group", &settings.topic])
             .args(["--log-format", "text", "--commit-interval", "200ms", "--lag-interval", "200ms"])
@@ -81,6 +84,11 @@ impl Sink {
         if let Some(status) = self.process.try_wait().unwrap() {
             panic!("the sink ended: {status}\n{}", self.log());
         }
+        self.says_ready()
+    }
+
+    /// Whether it calls itself ready.
+    pub(crate) fn says_ready(&self) -> bool {
         self.get("/health/readyz").is_some_and(|(status, _)| status == 200)
     }
 
