@@ -8,4 +8,5 @@ mod flow;
 mod kafka_faults;
 mod poison;
 mod refused;
+mod store_faults;
 mod support;
