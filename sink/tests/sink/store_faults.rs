@@ -7,10 +7,15 @@ use std::time::Duration;
 use statetrail_servers::{Cassandra, CassandraOptions, Kafka, Server};
 
 use crate::faults::{MISSED_SOON, SMALL};
-use crate::support::{Sink, SinkSettings, Store, Topic, assert_contents, load, wait_until};
+use crate::support::{
+    Sink, SinkSettings, Store, Topic, assert_contents, events, known_millis, load, message,
+    wait_until,
+};
 
 /// Longer than a member of the group may be silent and than a request to Cassandra may take.
 const OUTAGE: Duration = Duration::from_secs(30);
+/// The sink's promise for 5 million events that wait.
+const RESIDENT_MAX: u64 = 64 << 20;
 
 /// One node that tests break in turns. What it has acknowledged survives its death.
 fn breakable() -> MutexGuard<'static, Cassandra> {
@@ -90,4 +95,32 @@ fn one_of_three_nodes_is_lost_under_load() {
     // It missed much and answers again.
     cassandra.restart(2).unwrap();
     assert_contents(&store, &produced);
+}
+
+#[test]
+fn much_that_waits_takes_little_memory() {
+    const WAITING: u64 = 300_000;
+    let kafka = Kafka::shared().unwrap();
+    let cassandra = breakable();
+    let topic = Topic::new(kafka.brokers(), "waiting", 3);
+    let store = Store::in_cassandra(&cassandra, 1);
+    let sink = Sink::start_ready(&SinkSettings::new(&topic, &store));
+    cassandra.node(0).unwrap().kill().unwrap();
+    let values: Vec<Vec<u8>> = events(0..1000).chunks(1).map(message).collect();
+    for number in 0..WAITING {
+        let value = &values[number as usize % values.len()];
+        topic.send_at(Some(known_millis(number)), None, Some(value), &[]);
+    }
+    topic.flush();
+
+    let mut most = 0;
+    let mut sample = || most = sink.resident_bytes().max(most);
+    wait_until("it sees what waits and tries on", || {
+        sample();
+        sink.metric("sink_paused") == 1.0
+            && sink.metric("sink_lag_messages") == WAITING as f64
+            && sink.metric("sink_retries_total") >= 8.0
+    });
+    println!("{} KiB resident with {WAITING} events waiting", most >> 10);
+    assert!(most < RESIDENT_MAX, "{most} bytes resident");
 }
