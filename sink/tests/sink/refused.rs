@@ -122,7 +122,7 @@ fn what_the_store_refuses_becomes_a_dead_letter_and_the_rest_is_stored() {
         settings: Arc::new(Settings::check(layers).unwrap()),
         refused: AtomicU32::new(0),
     };
-    let mut batch = Batch::new(5, Instant::now());
+    let mut batch = Batch::new(5, &writer.settings.batch, Instant::now());
     for (number, event) in produced.iter().enumerate() {
         let key = PartitionKey { topic: 0, partition: 0 };
         batch.messages.push(BatchMessage { key, offset: number as i64, first_event: number });
