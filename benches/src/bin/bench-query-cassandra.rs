@@ -21,7 +21,7 @@ use statetrail_event::{EntityName, Time};
 use statetrail_query::{Condition, Find, Moment, Trail, state};
 use statetrail_servers::{Cassandra, CassandraOptions};
 use statetrail_store::cassandra::{Address, CassandraStore, Plan, Retention, migrate};
-use statetrail_store::{EntityFilter, EventStore, KnownEvent, Order, TimelineQuery};
+use statetrail_store::{EntityFilter, EventStore, KnownEvent, Order, StoreError, TimelineQuery};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -33,7 +33,9 @@ const LONG: u64 = 10_000;
 /// Events around the trails that are asked for; every twelfth begins an order.
 const OTHER_EVENTS: usize = 240_000;
 const BATCH: usize = 5_000;
-const WRITERS: usize = 4;
+const WRITERS: usize = 2;
+/// How often a batch is written again.
+const TRIES: usize = 20;
 /// The first moment of every trail.
 const BEGIN: i64 = 1_790_000_000;
 const PAGE: u64 = 100;
@@ -140,12 +142,24 @@ async fn fill(store: &Arc<CassandraStore>) -> Result<()> {
             written??;
         }
         let store = store.clone();
-        writes.spawn(async move { store.write(&batch).await });
+        writes.spawn(async move { write(&store, &batch).await });
     }
     while let Some(written) = writes.join_next().await {
         written??;
     }
     Ok(())
+}
+
+/// Writes a batch as the sink does: a cold node that has no time is asked again.
+async fn write(store: &CassandraStore, batch: &[KnownEvent]) -> Result<(), StoreError> {
+    let mut written = store.write(batch).await;
+    for _ in 0..TRIES {
+        if !matches!(written, Err(StoreError::Unavailable { .. })) {
+            break;
+        }
+        written = store.write(batch).await;
+    }
+    written
 }
 
 /// Moments all over a trail, the same ones in every run.
