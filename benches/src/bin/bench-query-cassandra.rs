@@ -4,8 +4,9 @@
 //! `state-at-N` is the state at any moment of an entity with N events; `state-now-N` that of now.
 //! `state-before-last-...` is the state just before the last of 10,000 events, in one bucket or
 //! spread over fifty; `...-snapshots` is the same question when there are snapshots, whose rival
-//! still reads every event. `trail-page` is a page of 100 events with the state beside each,
-//! `find-...` looks through 20,000 entities, `timeline` is a quarter of an hour with 1,800 events.
+//! still reads every event. `trail-page` is a page of 100 events in the middle of 100,000 with
+//! the state beside each, `find-...` looks through 20,000 entities, `timeline` is a quarter of an
+//! hour with 1,800 events.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -78,7 +79,7 @@ fn main() -> Result<()> {
     for spread in [false, true] {
         bench.state_before_last(spread, "")?;
     }
-    bench.trail_page()?;
+    bench.trail_page("")?;
     bench.find()?;
     bench.timeline()?;
     std::thread::sleep(SETTLED_AFTER.saturating_sub(written.elapsed()));
@@ -87,6 +88,7 @@ fn main() -> Result<()> {
         bench.state_before_last(spread, "-snapshots")?;
     }
     bench.state_at_random(100_000, "-snapshots")?;
+    bench.trail_page("-snapshots")?;
     bench.report.write()?;
     Ok(())
 }
@@ -231,7 +233,7 @@ impl Bench {
         Ok(())
     }
 
-    fn trail_page(&mut self) -> Result<()> {
+    fn trail_page(&mut self, with: &str) -> Result<()> {
         let name = entity(100_000)?;
         let home = self.home(&name)?;
         let questions = 20;
@@ -249,7 +251,7 @@ impl Bench {
                 rows.expect("rows") == PAGE
             },
         );
-        self.add("trail-page".to_owned(), timing, questions, "bare SELECT of the page");
+        self.add(format!("trail-page{with}"), timing, questions, "bare SELECT of the page");
         Ok(())
     }
 

@@ -46,15 +46,14 @@ impl<'s, V: SerializeRow + Send + Sync, T: Ord + Send> Merge<'s, V, T> {
         read_page: ReadPage<T>,
         wanted: usize,
     ) -> Result<Merge<'s, V, T>, Failure> {
-        let mut statement = statement.clone();
-        let page_rows = wanted.clamp(PAGE_ROWS_MIN, PAGE_ROWS_MAX);
-        statement.set_page_size(page_rows as i32);
         let slices = slices.into_iter().map(|values| Slice {
             values,
             page: VecDeque::new(),
             next: Some(PagingState::start()),
         });
         let mut slices: Vec<Slice<V, T>> = slices.collect();
+        let mut statement = statement.clone();
+        statement.set_page_size(page_rows(wanted, slices.len()) as i32);
         let first_pages =
             slices.iter_mut().map(|slice| slice.read(session, &statement, read_page)).collect();
         at_once::unordered(first_pages).await?;
@@ -75,6 +74,13 @@ impl<'s, V: SerializeRow + Send + Sync, T: Ord + Send> Merge<'s, V, T> {
         self.heads.extend(slice.page.pop_front().map(|head| Reverse((head, number))));
         Ok(Some(item))
     }
+}
+
+/// Each slice holds about as many of the wanted items as every other, for names are spread by
+/// their hashes. A quarter more, so that one page is mostly enough.
+fn page_rows(wanted: usize, slices: usize) -> usize {
+    let share = wanted / slices.max(1);
+    share.saturating_add(share / 4).clamp(PAGE_ROWS_MIN, PAGE_ROWS_MAX)
 }
 
 impl<V: SerializeRow + Send + Sync, T> Slice<V, T> {
