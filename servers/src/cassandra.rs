@@ -243,7 +243,7 @@ impl Cluster<'_> {
         }
         Server::start(Launch {
             name,
-            java: java::java()?,
+            program: java::java()?,
             arguments: self.arguments(&folder, jars),
             data: data.to_path_buf(),
             logs: logs.to_path_buf(),

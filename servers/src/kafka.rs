@@ -205,7 +205,7 @@ impl Kafka {
         let run = ["kafka.Kafka".to_owned(), settings.display().to_string()];
         let server = Server::start(Launch {
             name: "kafka".to_owned(),
-            java,
+            program: java,
             arguments: jvm.iter().cloned().chain(run).collect(),
             data: data.path().to_path_buf(),
             logs: folders::logs("kafka")?,

@@ -1,4 +1,5 @@
-//! Real Kafka and real Cassandra for tests and benches, without a container engine.
+//! Real Kafka, real Cassandra and, where `FLUENT_BIT` names its binary, a real Fluent Bit for tests and
+//! benches, without a container engine.
 //!
 //! Their jars come from Maven, once for all of the project; a server is a process of Java on free
 //! ports of this machine, with its data in a temporary folder.
@@ -31,6 +32,7 @@
 
 mod cassandra;
 mod error;
+mod fluent_bit;
 mod folders;
 mod jars;
 mod java;
@@ -42,6 +44,7 @@ mod tls;
 
 pub use cassandra::{Cassandra, CassandraOptions};
 pub use error::Error;
+pub use fluent_bit::FluentBit;
 pub use kafka::{Kafka, KafkaOptions, Scram};
 pub use server::Server;
 pub use stack::{Stack, StackFile};

@@ -42,7 +42,8 @@ exec 3<&- "$@"
 pub(crate) struct Launch {
     /// A name for people, also of the log.
     pub name: String,
-    pub java: &'static Path,
+    /// What to run: Java, but for Fluent Bit.
+    pub program: &'static Path,
     pub arguments: Vec<String>,
     /// The server's data, or its whole cluster's.
     pub data: PathBuf,
@@ -248,7 +249,7 @@ impl Server {
         let process = Command::new("sh")
             .args(["-c", WATCHED])
             .arg(&self.launch.data)
-            .arg(self.launch.java)
+            .arg(self.launch.program)
             .args(&self.launch.arguments)
             .stdin(Stdio::piped())
             .stdout(log)
