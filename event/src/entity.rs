@@ -63,6 +63,14 @@ impl EntityName {
         check_part("id", id, MAX_ID_BYTES, false)
     }
 
+    /// Tells whether `id` can be the last part of a name.
+    ///
+    /// # Errors
+    /// As [`EntityName::check`].
+    pub fn check_id(id: &str) -> Result<(), EntityNameError> {
+        check_part("id", id, MAX_ID_BYTES, false)
+    }
+
     /// Joins the three parts.
     ///
     /// # Errors

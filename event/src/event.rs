@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh64::xxh64;
 
+use crate::cloudevents::Prepared;
 use crate::{EntityName, Time, Value};
 
 /// The identity of an event: 16 bytes, written as 32 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventId(pub [u8; 16]);
 
 /// The order of events within a trail: by time, then by [`seq`](Event::seq), then by id. Two
@@ -73,7 +74,7 @@ pub struct Event {
 }
 
 /// An [`Event`] in borrowed parts, without its changes: what the CloudEvents writer needs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct EventRef<'a> {
     /// See [`Event::id`].
     pub id: EventId,
@@ -101,6 +102,12 @@ pub struct EventRef<'a> {
     pub rule: Option<&'a str>,
     /// See [`Event::line`]; bytes that are not UTF-8 are written as U+FFFD.
     pub line: Option<&'a [u8]>,
+    /// The time as it is written, if that is known already.
+    pub prepared_time: Option<&'a [u8; Time::RFC3339_BYTES]>,
+    /// `source`, `namespace`, `node` and `file` as they are written, if that is known already.
+    pub prepared_source: Option<&'a Prepared>,
+    /// `rule`, `entity_type` and `name` as they are written, if that is known already.
+    pub prepared_rule: Option<&'a Prepared>,
 }
 
 /// Greatest [`Event::seq`] and [`Event::offset`]: stores hold both as signed 64-bit numbers.
@@ -175,15 +182,25 @@ impl EventId {
 
     /// The 32 hexadecimal digits.
     pub fn hex(self) -> [u8; 32] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut hex = [0; 32];
-        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+        for (pair, byte) in hex.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = HEX[usize::from(byte)];
         }
         hex
     }
 }
+
+/// The two hexadecimal digits of every byte.
+static HEX: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut hex = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < hex.len() {
+        hex[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    hex
+};
 
 impl fmt::Display for EventId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -308,6 +325,9 @@ impl Event {
             offset: self.offset,
             rule: self.rule.as_deref(),
             line: self.line.as_ref().map(|line| line.as_bytes()),
+            prepared_time: None,
+            prepared_source: None,
+            prepared_rule: None,
         }
     }
 }

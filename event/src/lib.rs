@@ -23,5 +23,5 @@ pub use event::{
 };
 pub use positions::Positions;
 pub use state::{Cell, State};
-pub use time::{Time, TimeError};
+pub use time::{Time, TimeError, TimeText};
 pub use value::{Finite, Value, ValueRef};

@@ -10,7 +10,9 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// A moment: nanoseconds since 1970-01-01T00:00:00Z, without leap seconds.
 ///
 /// The range of an `i64` ends in the years 1677 and 2262.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Time(i64);
 
@@ -54,6 +56,11 @@ impl Time {
 
     /// The moment given as whole seconds and nanoseconds, or `None` outside the range.
     pub fn from_seconds(seconds: i64, nanos: u32) -> Option<Time> {
+        // Nearly all of the range, without wide numbers, which are dear in an interpreter.
+        const FAR: i64 = 9_000_000_000;
+        if (-FAR..FAR).contains(&seconds) {
+            return Some(Time(seconds * NANOS_PER_SECOND + i64::from(nanos)));
+        }
         // Wide, because the second in which the range begins is itself out of it.
         let total = i128::from(seconds) * i128::from(NANOS_PER_SECOND) + i128::from(nanos);
         i64::try_from(total).ok().map(Time)
@@ -84,6 +91,10 @@ impl Time {
     /// Appends the time as RFC 3339 in UTC with all nine digits of the fraction, always
     /// [`Time::RFC3339_BYTES`] long: the form of the wire.
     pub fn write_rfc3339(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.rfc3339());
+    }
+
+    fn rfc3339(self) -> [u8; Time::RFC3339_BYTES] {
         let civil = Civil::from_seconds(self.0.div_euclid(NANOS_PER_SECOND));
         let nanos = self.0.rem_euclid(NANOS_PER_SECOND);
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
@@ -94,7 +105,34 @@ impl Time {
         put_digits(&mut text[14..16], u64::from(civil.minute));
         put_digits(&mut text[17..19], u64::from(civil.second));
         put_digits(&mut text[20..29], nanos as u64);
-        out.extend_from_slice(&text);
+        text
+    }
+}
+
+/// Times to text, one after the other: most have the second of the one before.
+#[derive(Clone, Debug)]
+pub struct TimeText {
+    second: i64,
+    text: [u8; Time::RFC3339_BYTES],
+}
+
+impl Default for TimeText {
+    fn default() -> TimeText {
+        TimeText { second: i64::MIN, text: [0; Time::RFC3339_BYTES] }
+    }
+}
+
+impl TimeText {
+    /// What [`Time::write_rfc3339`] writes.
+    pub fn of(&mut self, time: Time) -> &[u8; Time::RFC3339_BYTES] {
+        let second = time.0.div_euclid(NANOS_PER_SECOND);
+        if second == self.second {
+            put_digits(&mut self.text[20..29], time.0.rem_euclid(NANOS_PER_SECOND) as u64);
+        } else {
+            self.second = second;
+            self.text = time.rfc3339();
+        }
+        &self.text
     }
 }
 

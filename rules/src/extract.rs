@@ -3,6 +3,7 @@
 mod captures;
 mod emission;
 
+use statetrail_event::cloudevents::Form;
 use statetrail_event::{Event, Time, ValueRef};
 
 use crate::fields::Fields;
@@ -54,6 +55,14 @@ pub struct RuleCount {
     pub events: u64,
     /// Events that could not be made.
     pub failed: u64,
+}
+
+/// Where the events of a line are written.
+pub struct Json<'o> {
+    /// The events go to its end.
+    pub out: &'o mut Vec<u8>,
+    /// Becomes the name of the first event's entity, if there is an event.
+    pub key: Option<&'o mut Vec<u8>>,
 }
 
 /// Turns lines into events. It holds memory that is used again for every line; a thread has
@@ -137,25 +146,50 @@ impl Extractor {
         line: &Line<'_>,
         out: &mut Vec<u8>,
     ) -> Outcome {
-        let start = out.len();
+        self.write_json_as(Form::Plain, rules, scope, origin, line, &mut Json { out, key: None })
+    }
+
+    /// Appends the events of a line as [`Extractor::write_json`] does, in either form.
+    pub fn write_json_as(
+        &mut self,
+        form: Form,
+        rules: &RuleSet,
+        scope: ScopeId,
+        origin: &Origin,
+        line: &Line<'_>,
+        json: &mut Json<'_>,
+    ) -> Outcome {
+        let start = json.out.len();
         let mut events = 0;
         let outcome = self.extract(rules, scope, origin, line, &mut |emission| {
-            let before = out.len();
-            if events > 0 {
-                out.push(b',');
-            }
-            if !emission.write_json(out) {
-                out.truncate(before);
+            let before = json.out.len();
+            let key = match events {
+                0 => json.key.as_deref_mut(),
+                _ => {
+                    json.out.push(b',');
+                    None
+                }
+            };
+            if !emission.write_json(form, json.out, key) {
+                json.out.truncate(before);
                 return false;
             }
             events += 1;
             true
         });
         if events > 1 {
-            out.insert(start, b'[');
-            out.push(b']');
+            json.out.insert(start, b'[');
+            json.out.push(b']');
         }
         outcome
+    }
+
+    /// Whether it is certain that no rule matches a line of which only the inside of a JSON string is
+    /// at hand, as long as that has no other escapes than those of quotes, `\n`, `\r` and `\t`. What
+    /// is not certain is to be told from the line itself.
+    pub fn rules_out(&mut self, rules: &RuleSet, scope: ScopeId, quoted: &[u8]) -> bool {
+        let Some(scope) = rules.scope_by_id(scope) else { return true };
+        scope.prefilter.rules_out(quoted, &mut self.finder.candidates)
     }
 
     /// How often each rule was at work so far, by the numbers of [`RuleSet::rule_names`]. Starts

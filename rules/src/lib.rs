@@ -29,6 +29,6 @@ mod yaml;
 
 pub use check::check;
 pub use diagnostic::{Diagnostic, Severity};
-pub use extract::{Extractor, Line, Matched, Outcome, RuleCount};
+pub use extract::{Extractor, Json, Line, Matched, Outcome, RuleCount};
 pub use origin::{ContainerName, Origin};
 pub use set::{RuleSet, RuleText, ScopeId};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use statetrail_event::{LineIdentity, Source};
+use statetrail_event::cloudevents::Prepared;
+use statetrail_event::{EntityName, EventRef, LineIdentity, Source};
 
 /// A source of lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Origin {
     container: Box<str>,
     source: Arc<Source>,
     source_hash: u64,
+    /// The source's part of its events as it is written, if entities may have its namespace.
+    prepared: Option<Prepared>,
 }
 
 /// A container as the kubelet names it in files and tags.
@@ -44,9 +47,15 @@ impl Origin {
         node: Option<&str>,
         file: Option<&str>,
     ) -> Origin {
+        let valid = namespace.filter(|name| EntityName::check(name, "t", "i").is_ok());
+        let prepared = valid.map(|namespace| {
+            let event = EventRef { source: &uri, namespace, node, file, ..EventRef::default() };
+            Prepared::of_source(&event)
+        });
         Origin {
             namespace: namespace.map(Into::into),
             container: container.into(),
+            prepared,
             source_hash: LineIdentity::source_hash(&uri),
             source: Arc::new(Source {
                 uri,
@@ -74,6 +83,11 @@ impl Origin {
     /// The source, to be shared by the events of its lines.
     pub(crate) fn shared_source(&self) -> &Arc<Source> {
         &self.source
+    }
+
+    /// The source's part of its events as it is written.
+    pub(crate) fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_ref()
     }
 
     /// The hash of the source's URI.

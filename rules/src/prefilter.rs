@@ -39,6 +39,8 @@ pub(crate) struct Prefilter {
     needles: Needles,
     /// Rules of which nothing is known: they are tried on every line.
     always: Vec<u32>,
+    /// Whether no literal holds anything for which [`Prefilter::rules_out`] allows an escape.
+    never_escaped: bool,
     /// Rules on JSON and logfmt lines: an escape may stand for any character of a value, so a
     /// line with one may match without holding a literal.
     escaped: Vec<u32>,
@@ -88,7 +90,19 @@ impl Prefilter {
         }
         let needles = Needles::new(&wanted, window, &window_starts);
         let rules = rules.len();
-        Prefilter { rules, window, block, stride, table_bits, jumps, needles, always, escaped }
+        let never_escaped = texts.iter().all(|text| text.iter().all(is_never_escaped));
+        Prefilter {
+            rules,
+            window,
+            block,
+            stride,
+            table_bits,
+            jumps,
+            needles,
+            always,
+            never_escaped,
+            escaped,
+        }
     }
 
     /// Finds the rules that may match the line.
@@ -102,6 +116,23 @@ impl Prefilter {
                 candidates.insert(*rule, Literal::default());
             }
         }
+        self.find_literals(line, candidates);
+    }
+
+    /// Whether it is certain that no rule matches a line of which only the inside of a JSON string is
+    /// at hand, whose escapes stand for quotes and ends of lines: literals without those stand in it
+    /// as they are. The line itself then holds no backslash, so no rule on fields is a candidate by its
+    /// escapes.
+    pub(crate) fn rules_out(&self, quoted: &[u8], candidates: &mut Candidates) -> bool {
+        if !self.never_escaped || !self.always.is_empty() {
+            return false;
+        }
+        candidates.begin(self.rules);
+        self.find_literals(quoted, candidates);
+        candidates.is_empty()
+    }
+
+    fn find_literals(&self, line: &[u8], candidates: &mut Candidates) {
         if self.needles.is_empty() {
             return;
         }
@@ -117,6 +148,11 @@ impl Prefilter {
     fn scan<const BLOCK: usize>(&self, line: &[u8], candidates: &mut Candidates) {
         let Some(last) = line.len().checked_sub(BLOCK) else { return };
         let mut at = self.window - BLOCK;
+        // An interpreter does nothing side by side: there, every step counts for itself.
+        if cfg!(target_family = "wasm") {
+            self.go_through::<BLOCK>(line, at, candidates);
+            return;
+        }
         while at <= last {
             // Most blocks stand in no literal. Supposing that of the next few, too, lets their
             // look-ups run side by side, where each would have to wait for the jump before it.
@@ -152,10 +188,32 @@ impl Prefilter {
         at
     }
 
+    /// Goes one jump at a time to the end of the line.
+    fn go_through<const BLOCK: usize>(
+        &self,
+        line: &[u8],
+        mut at: usize,
+        candidates: &mut Candidates,
+    ) {
+        while let Some(block) = line.get(at..at + BLOCK) {
+            let jump = self.jump(block_of(block, BLOCK));
+            if jump == 0 {
+                let end = at + BLOCK;
+                self.needles.compare(line, end - self.window..end, candidates);
+            }
+            at += jump.max(1);
+        }
+    }
+
     /// How far the window may jump that ends with such a block.
     fn jump(&self, block: u32) -> usize {
         usize::from(self.jumps[hash(block, self.table_bits)])
     }
+}
+
+/// Whether a byte has none of the escapes that [`Prefilter::rules_out`] allows.
+fn is_never_escaped(byte: &u8) -> bool {
+    !matches!(byte, b'"' | b'\\' | ..b' ')
 }
 
 /// The first bytes of a block as a number.

@@ -60,6 +60,14 @@ impl Template {
         })
     }
 
+    /// The text, if it is always the same one.
+    pub(crate) fn constant_text(&self) -> Option<&str> {
+        match self {
+            Template::Constant(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Appends the template's text to `out`.
     pub(crate) fn render(&self, captures: &Captures<'_>, out: &mut Vec<u8>) -> Result<(), NoValue> {
         match self {

@@ -252,6 +252,7 @@ impl RegexWay {
             offset: None,
             rule: Some(&self.names[rule]),
             line: Some(line),
+            ..EventRef::default()
         };
         let amount = Finite::new(amount).map(ValueRef::Number);
         write_parts(&mut self.out, &event, &mut |writer| {

@@ -24,11 +24,13 @@
 //! that begins with a slash), and `data` as above or none at all. Everything else is refused
 //! with the reason.
 
+mod literal;
 mod read;
 mod shared;
 mod write;
 
 pub use read::{ReadError, Reader, read};
 pub use write::{
-    ChangeWriter, write_batch, write_changes, write_event, write_json_string, write_parts,
+    ChangeWriter, Form, Prepared, write_batch, write_changes, write_escaped, write_event,
+    write_json_string, write_parts, write_parts_as,
 };

@@ -1,6 +1,24 @@
 //! Events to JSON, written once and in order, without an allocation but the output's own.
 
+use super::literal::put;
 use crate::{Event, EventRef, ValueRef};
+
+/// How JSON is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As it is.
+    Plain,
+    /// As the inside of a JSON string: what is a text within another JSON text need not be written
+    /// and then gone over again.
+    Quoted,
+}
+
+/// A part of the events of one source or one rule, written once in both forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    plain: Box<[u8]>,
+    quoted: Box<[u8]>,
+}
 
 /// Appends one event as a JSON object.
 pub fn write_event(out: &mut Vec<u8>, event: &Event) {
@@ -36,56 +54,126 @@ pub fn write_parts(
     event: &EventRef<'_>,
     changes: &mut dyn FnMut(&mut ChangeWriter<'_>),
 ) {
+    write_parts_as(Form::Plain, out, event, changes);
+}
+
+/// Appends an event as [`write_parts`] does, in either form.
+pub fn write_parts_as(
+    form: Form,
+    out: &mut Vec<u8>,
+    event: &EventRef<'_>,
+    changes: &mut dyn FnMut(&mut ChangeWriter<'_>),
+) {
     // What differs from line to line, then what a source fixes, then what a rule fixes: each
     // part can be prepared as a whole.
-    out.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":\"");
-    out.extend_from_slice(&event.id.hex());
-    out.extend_from_slice(b"\",\"time\":\"");
-    event.time.write_rfc3339(out);
-    out.extend_from_slice(b"\",\"seq\":\"");
-    write_unsigned(out, event.seq);
-    out.push(b'"');
-    if let Some(offset) = event.offset {
-        out.extend_from_slice(b",\"offset\":\"");
-        write_unsigned(out, offset);
-        out.push(b'"');
+    write_head(form, out, event);
+    match event.prepared_source {
+        Some(prepared) => out.extend_from_slice(prepared.bytes(form)),
+        None => write_source(form, out, event),
     }
-    out.extend_from_slice(b",\"source\":");
-    write_json_string(out, event.source.as_bytes());
-    out.extend_from_slice(b",\"namespace\":");
-    write_json_string(out, event.namespace.as_bytes());
-    write_optional(out, b",\"node\":", event.node);
-    write_optional(out, b",\"file\":", event.file);
-    write_optional(out, b",\"rule\":", event.rule);
-    out.extend_from_slice(b",\"datacontenttype\":\"application/json\",\"type\":\"");
-    write_escaped(out, event.entity_type.as_bytes());
-    out.push(b'.');
-    write_escaped(out, event.name.as_bytes());
-    out.extend_from_slice(b"\",\"subject\":\"");
-    write_escaped(out, event.entity_type.as_bytes());
-    out.push(b'/');
-    write_escaped(out, event.entity_id.as_bytes());
-    out.push(b'"');
-    write_data(out, event.line, changes);
+    match event.prepared_rule {
+        Some(prepared) => out.extend_from_slice(prepared.bytes(form)),
+        None => write_rule(form, out, event),
+    }
+    write_escaped(form, out, event.entity_id.as_bytes());
+    put!(out, form, b"\"");
+    write_data(form, out, event.line, changes);
     out.push(b'}');
+}
+
+fn write_head(form: Form, out: &mut Vec<u8>, event: &EventRef<'_>) {
+    put!(out, form, b"{\"specversion\":\"1.0\",\"id\":\"");
+    out.extend_from_slice(&event.id.hex());
+    put!(out, form, b"\",\"time\":\"");
+    match event.prepared_time {
+        Some(text) => out.extend_from_slice(text),
+        None => event.time.write_rfc3339(out),
+    }
+    put!(out, form, b"\",\"seq\":\"");
+    write_unsigned(out, event.seq);
+    put!(out, form, b"\"");
+    if let Some(offset) = event.offset {
+        put!(out, form, b",\"offset\":\"");
+        write_unsigned(out, offset);
+        put!(out, form, b"\"");
+    }
+}
+
+/// What a source fixes.
+fn write_source(form: Form, out: &mut Vec<u8>, event: &EventRef<'_>) {
+    put!(out, form, b",\"source\":");
+    write_string(form, out, event.source.as_bytes());
+    put!(out, form, b",\"namespace\":");
+    write_string(form, out, event.namespace.as_bytes());
+    if let Some(node) = event.node {
+        put!(out, form, b",\"node\":");
+        write_string(form, out, node.as_bytes());
+    }
+    if let Some(file) = event.file {
+        put!(out, form, b",\"file\":");
+        write_string(form, out, file.as_bytes());
+    }
+}
+
+/// What a rule fixes, up to the entity's id.
+fn write_rule(form: Form, out: &mut Vec<u8>, event: &EventRef<'_>) {
+    if let Some(rule) = event.rule {
+        put!(out, form, b",\"rule\":");
+        write_string(form, out, rule.as_bytes());
+    }
+    put!(out, form, b",\"datacontenttype\":\"application/json\",\"type\":\"");
+    write_escaped(form, out, event.entity_type.as_bytes());
+    out.push(b'.');
+    write_escaped(form, out, event.name.as_bytes());
+    put!(out, form, b"\",\"subject\":\"");
+    write_escaped(form, out, event.entity_type.as_bytes());
+    out.push(b'/');
+}
+
+impl Prepared {
+    /// What all events of a source with these parts have in common; the other parts do not count.
+    pub fn of_source(event: &EventRef<'_>) -> Prepared {
+        Prepared::written(|form, out| write_source(form, out, event))
+    }
+
+    /// What all events with this rule, entity type and name have in common; the other parts do not
+    /// count.
+    pub fn of_rule(event: &EventRef<'_>) -> Prepared {
+        Prepared::written(|form, out| write_rule(form, out, event))
+    }
+
+    fn written(write: impl Fn(Form, &mut Vec<u8>)) -> Prepared {
+        let (mut plain, mut quoted) = (Vec::new(), Vec::new());
+        write(Form::Plain, &mut plain);
+        write(Form::Quoted, &mut quoted);
+        Prepared { plain: plain.into(), quoted: quoted.into() }
+    }
+
+    fn bytes(&self, form: Form) -> &[u8] {
+        match form {
+            Form::Plain => &self.plain,
+            Form::Quoted => &self.quoted,
+        }
+    }
 }
 
 /// Appends `data`, unless there is nothing to put into it.
 fn write_data(
+    form: Form,
     out: &mut Vec<u8>,
     line: Option<&[u8]>,
     changes: &mut dyn FnMut(&mut ChangeWriter<'_>),
 ) {
     let before = out.len();
-    out.extend_from_slice(b",\"data\":{");
+    put!(out, form, b",\"data\":{");
     let empty = out.len();
-    write_changes(out, changes);
+    write_changes_as(form, out, changes);
     if let Some(line) = line {
         if out.len() > empty {
             out.push(b',');
         }
-        out.extend_from_slice(b"\"line\":");
-        write_json_string(out, line);
+        put!(out, form, b"\"line\":");
+        write_string(form, out, line);
     }
     if out.len() == empty {
         out.truncate(before);
@@ -96,41 +184,51 @@ fn write_data(
 
 /// Appends `"set":{...}` and `"unset":[...]`, each only if there is something in it.
 pub fn write_changes(out: &mut Vec<u8>, changes: &mut dyn FnMut(&mut ChangeWriter<'_>)) {
-    let mut sets = 0;
+    write_changes_as(Form::Plain, out, changes);
+}
+
+fn write_changes_as(form: Form, out: &mut Vec<u8>, changes: &mut dyn FnMut(&mut ChangeWriter<'_>)) {
+    let (mut sets, mut unsets) = (0, 0);
     changes(&mut |field, value| {
-        let Some(value) = value else { return };
-        out.extend_from_slice(if sets == 0 { b"\"set\":{" } else { b"," });
+        let Some(value) = value else {
+            unsets += 1;
+            return;
+        };
+        if sets == 0 {
+            put!(out, form, b"\"set\":{");
+        } else {
+            out.push(b',');
+        }
         sets += 1;
-        write_json_string(out, field.as_bytes());
+        write_string(form, out, field.as_bytes());
         out.push(b':');
-        write_value(out, value);
+        write_value(form, out, value);
     });
     if sets > 0 {
         out.push(b'}');
     }
-    let mut unsets = 0;
+    if unsets == 0 {
+        return;
+    }
+    if sets > 0 {
+        out.push(b',');
+    }
+    put!(out, form, b"\"unset\":[");
+    let mut written = 0;
     changes(&mut |field, value| {
         if value.is_some() {
             return;
         }
-        let first: &[u8] = if sets > 0 { b",\"unset\":[" } else { b"\"unset\":[" };
-        out.extend_from_slice(if unsets == 0 { first } else { b"," });
-        unsets += 1;
-        write_json_string(out, field.as_bytes());
+        if written > 0 {
+            out.push(b',');
+        }
+        written += 1;
+        write_string(form, out, field.as_bytes());
     });
-    if unsets > 0 {
-        out.push(b']');
-    }
+    out.push(b']');
 }
 
-fn write_optional(out: &mut Vec<u8>, key: &[u8], text: Option<&str>) {
-    if let Some(text) = text {
-        out.extend_from_slice(key);
-        write_json_string(out, text.as_bytes());
-    }
-}
-
-fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
+fn write_value(form: Form, out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
         ValueRef::Bool(true) => out.extend_from_slice(b"true"),
         ValueRef::Bool(false) => out.extend_from_slice(b"false"),
@@ -140,11 +238,54 @@ fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
             }
             write_unsigned(out, value.unsigned_abs());
         }
-        ValueRef::Number(value) => {
-            out.extend_from_slice(ryu::Buffer::new().format_finite(value.get()).as_bytes())
-        }
-        ValueRef::Text(text) => write_json_string(out, text),
+        ValueRef::Number(value) => write_number(out, value.get()),
+        ValueRef::Text(text) => write_string(form, out, text),
     }
+}
+
+/// Appends a number in its shortest form.
+///
+/// Numbers of logs mostly have few digits. Those that an integer divided by a power of ten gives
+/// exactly are that integer's digits with a point: two decimals of at most 15 digits never are the
+/// same number, so no other is as short.
+fn write_number(out: &mut Vec<u8>, value: f64) {
+    const EXACT_BELOW: f64 = 1e15;
+    let size = value.abs();
+    for (decimals, power) in [1.0, 10.0, 100.0, 1_000.0].into_iter().enumerate() {
+        // The product may be off by a little; whether it was meant so, the quotient tells.
+        let scaled = (size * power).round_ties_even();
+        if scaled >= EXACT_BELOW {
+            break;
+        }
+        if scaled / power == size {
+            if value.is_sign_negative() {
+                out.push(b'-');
+            }
+            // With one decimal at least: 5.0 is another value than 5.
+            let (units, digits) =
+                if decimals == 0 { (scaled * 10.0, 1) } else { (scaled, decimals) };
+            return write_decimal(out, units as u64, digits);
+        }
+    }
+    out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+}
+
+/// Appends `units`, of which the last digits are decimals.
+fn write_decimal(out: &mut Vec<u8>, mut units: u64, decimals: usize) {
+    let mut text = [0; 24];
+    let mut start = text.len();
+    let mut written = 0;
+    while units > 0 || written <= decimals {
+        if written == decimals {
+            start -= 1;
+            text[start] = b'.';
+        }
+        start -= 1;
+        text[start] = b'0' + (units % 10) as u8;
+        units /= 10;
+        written += 1;
+    }
+    out.extend_from_slice(&text[start..]);
 }
 
 fn write_unsigned(out: &mut Vec<u8>, mut value: u64) {
@@ -164,18 +305,23 @@ fn write_unsigned(out: &mut Vec<u8>, mut value: u64) {
 /// Appends `text` as a JSON string with its quotes. Every control character is escaped, so no
 /// output holds a NUL byte, at which Fluent Bit would cut it; what is not UTF-8 becomes U+FFFD.
 pub fn write_json_string(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
-    write_escaped(out, text);
-    out.push(b'"');
+    write_string(Form::Plain, out, text);
 }
 
-fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
-    let end = escape_until(out, text, NON_ASCII);
+fn write_string(form: Form, out: &mut Vec<u8>, text: &[u8]) {
+    put!(out, form, b"\"");
+    write_escaped(form, out, text);
+    put!(out, form, b"\"");
+}
+
+/// Appends the inside of a JSON string, as [`write_json_string`] writes it.
+pub fn write_escaped(form: Form, out: &mut Vec<u8>, text: &[u8]) {
+    let end = escape_until(form, out, text, NON_ASCII);
     if end == text.len() {
         return;
     }
     for chunk in text[end..].utf8_chunks() {
-        escape_until(out, chunk.valid().as_bytes(), 0);
+        escape_until(form, out, chunk.valid().as_bytes(), 0);
         if !chunk.invalid().is_empty() {
             out.extend_from_slice("\u{fffd}".as_bytes());
         }
@@ -189,56 +335,119 @@ const NON_ASCII: u64 = 0x80 * ONES;
 
 /// Appends text with its escapes, up to the end or up to the first byte that has a bit in
 /// common with `stop`. Returns where it stopped.
-fn escape_until(out: &mut Vec<u8>, text: &[u8], stop: u64) -> usize {
+fn escape_until(form: Form, out: &mut Vec<u8>, text: &[u8], stop: u64) -> usize {
     let mut written = 0;
     loop {
         let special = next_special(text, written, stop);
         out.extend_from_slice(&text[written..special]);
         match text.get(special) {
-            Some(byte) if u64::from(*byte) & stop & 0xff == 0 => escape(out, *byte),
+            Some(byte) if u64::from(*byte) & stop & 0xff == 0 => escape(form, out, *byte),
             Some(_) | None => return special,
         }
         written = special + 1;
     }
 }
 
-/// The first byte at or after `from` that JSON escapes or at which to stop, or the end. Eight
+/// The first byte at or after `from` that JSON escapes or at which to stop, or the end. Sixteen
 /// bytes are looked at together: in an interpreter, steps are what costs.
 fn next_special(text: &[u8], from: usize, stop: u64) -> usize {
-    let mut at = from;
-    while let Some(bytes) = text.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()) {
-        let word = u64::from_le_bytes(bytes);
-        // A byte's highest bit is set where the byte is below what is subtracted; a borrow can
-        // mark wrongly only above a byte that is marked rightly, and the lowest one counts.
-        let below_blank = word.wrapping_sub(0x20 * ONES) & !word;
-        let quote = word ^ (u64::from(b'"') * ONES);
-        let backslash = word ^ (u64::from(b'\\') * ONES);
-        let equal =
-            (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash);
-        let special = ((below_blank | equal) & NON_ASCII) | (word & stop);
-        if special != 0 {
-            return at + special.trailing_zeros() as usize / 8;
+    let rest = text.get(from..).unwrap_or_default();
+    let (parts, tail) = rest.as_chunks::<16>();
+    for (number, part) in parts.iter().enumerate() {
+        let both = u128::from_le_bytes(*part);
+        let (low, high) = (both as u64, (both >> 64) as u64);
+        if (low | high) & stop == 0 && passes(low) & passes(high) & NON_ASCII == NON_ASCII {
+            continue;
         }
-        at += 8;
+        let at = from + number * 16;
+        for (word, at) in [(low, at), (high, at + 8)] {
+            let special = specials(word, stop);
+            if special != 0 {
+                return at + special.trailing_zeros() as usize / 8;
+            }
+        }
     }
-    let is_special = |byte: u8| {
-        byte < b' ' || matches!(byte, b'"' | b'\\') || u64::from(byte) & stop & 0xff != 0
+    let is_special = |byte: &u8| {
+        *byte < b' ' || matches!(byte, b'"' | b'\\') || u64::from(*byte) & stop & 0xff != 0
     };
-    while at < text.len() && !is_special(text[at]) {
-        at += 1;
-    }
-    at
+    from + parts.len() * 16 + tail.iter().position(is_special).unwrap_or(tail.len())
 }
 
-fn escape(out: &mut Vec<u8>, byte: u8) {
+/// Marks bytes of a word that need no escape. What is not ASCII is taken for what is left of it
+/// without its highest bit, and may be left out.
+fn passes(word: u64) -> u64 {
+    let word = word & !NON_ASCII;
+    let differs = |byte: u8| (word ^ (u64::from(byte) * ONES)).wrapping_add(!NON_ASCII);
+    differs(b'"') & differs(b'\\') & word.wrapping_add(0x60 * ONES)
+}
+
+/// Marks bytes of a word that need an escape or have a bit in common with `stop`: the lowest mark
+/// is right, and above it there may be wrong ones.
+fn specials(word: u64, stop: u64) -> u64 {
+    // A byte's highest bit is set where the byte is below what is subtracted; a borrow can mark
+    // wrongly only above a byte that is marked rightly.
+    let below_blank = word.wrapping_sub(0x20 * ONES) & !word;
+    let quote = word ^ (u64::from(b'"') * ONES);
+    let backslash = word ^ (u64::from(b'\\') * ONES);
+    let equal = (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash);
+    ((below_blank | equal) & NON_ASCII) | (word & stop)
+}
+
+fn escape(form: Form, out: &mut Vec<u8>, byte: u8) {
     match byte {
-        b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-        b'\n' => out.extend_from_slice(b"\\n"),
-        b'\r' => out.extend_from_slice(b"\\r"),
-        b'\t' => out.extend_from_slice(b"\\t"),
+        b'"' => put!(out, form, b"\\\""),
+        b'\\' => put!(out, form, b"\\\\"),
+        b'\n' => put!(out, form, b"\\n"),
+        b'\r' => put!(out, form, b"\\r"),
+        b'\t' => put!(out, form, b"\\t"),
         _ => {
             let hex = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)]);
+            put!(out, form, b"\\u00");
+            out.extend_from_slice(&[hex(byte >> 4), hex(byte & 15)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn agrees(value: f64) {
+        let mut out = Vec::new();
+        write_number(&mut out, value);
+        let text = String::from_utf8_lossy(&out).into_owned();
+        assert_eq!(text, ryu::Buffer::new().format_finite(value));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_have_their_shortest_form(
+            units in -10_000_000_000_000_000_i64..10_000_000_000_000_000, decimals in 0..20_i32,
+            few in -100_000_i64..100_000, any in any::<f64>(),
+        ) {
+            for value in [
+                units as f64 / 10_f64.powi(decimals),
+                few as f64 / 10_f64.powi(decimals % 5),
+                any,
+            ] {
+                if value.is_finite() {
+                    agrees(value);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_at_the_edges_have_their_shortest_form() {
+        for value in
+            [0.0_f64, -0.0, 1.0, -1.0, 0.1, 0.001, 0.0001, 1e15, 1e16, 999_999_999_999_999.0]
+        {
+            for value in [value, value.next_up(), value.next_down(), value / 3.0] {
+                agrees(value);
+                agrees(-value);
+            }
         }
     }
 }

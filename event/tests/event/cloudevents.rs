@@ -4,9 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use statetrail_event::cloudevents::{
-    read, write_batch, write_event, write_json_string, write_parts,
+    Form, Prepared, read, write_batch, write_event, write_json_string, write_parts, write_parts_as,
 };
-use statetrail_event::{Change, Event, EventId, Finite, Source, Time, Value};
+use statetrail_event::{Change, Event, EventId, EventRef, Finite, Source, Time, TimeText, Value};
 
 use crate::generate;
 
@@ -98,6 +98,44 @@ proptest! {
             wanted.as_object_mut().unwrap().remove("data");
         }
         prop_assert_eq!(json, wanted);
+    }
+
+    /// However an event is written, another reader of JSON finds the same text.
+    #[test]
+    fn forms_and_prepared_parts_make_no_difference(
+        events in vec(generate::event(), 1..4), nanos in vec(0..3_000_000_000_i64, 3),
+    ) {
+        let mut times = TimeText::default();
+        for (event, nanos) in events.iter().zip(nanos) {
+            let second = event.time.nanos() / 3_000_000_000 * 3_000_000_000;
+            let time = Time::from_nanos(second.saturating_add(nanos));
+            let event = Event { time, ..event.clone() };
+            let (source, rule) = (Prepared::of_source(&event.as_ref()), Prepared::of_rule(&event.as_ref()));
+            let time_text = *times.of(time);
+            let prepared = EventRef {
+                prepared_time: Some(&time_text),
+                prepared_source: Some(&source),
+                prepared_rule: Some(&rule),
+                ..event.as_ref()
+            };
+            let plain = String::from_utf8(written(&event)).unwrap();
+            for parts in [event.as_ref(), prepared] {
+                for form in [Form::Plain, Form::Quoted] {
+                    let mut out = Vec::new();
+                    write_parts_as(form, &mut out, &parts, &mut |writer| {
+                        for change in &event.changes {
+                            writer(&change.field, change.value.as_ref().map(|value| value.as_ref()));
+                        }
+                    });
+                    let text = String::from_utf8(out).unwrap();
+                    let text = match form {
+                        Form::Plain => text,
+                        Form::Quoted => serde_json::from_str(&format!("\"{text}\"")).unwrap(),
+                    };
+                    prop_assert_eq!(&text, &plain);
+                }
+            }
+        }
     }
 
     /// Lines of logs are bytes; what is not UTF-8 is replaced as Rust does it, nothing is lost.

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use statetrail_event::cloudevents::{ChangeWriter, write_parts};
+use statetrail_event::cloudevents::{ChangeWriter, Form, Prepared, write_parts_as};
 use statetrail_event::{
-    Change, EntityName, Event, EventRef, LineIdentity, Source, ValueRef, seq_of,
+    Change, EntityName, Event, EventRef, LineIdentity, Source, TimeText, ValueRef, seq_of,
 };
 
 use super::Line;
 use super::captures::{Captures, convert};
-use crate::file::{Emit, Home, Rule};
+use crate::file::{ConstantParts, Emit, Home, Rule, is_event_name};
 use crate::matcher::Span;
 use crate::origin::Origin;
 use crate::template::{NoValue, Template};
@@ -35,6 +35,7 @@ pub(super) struct Emission<'a> {
 pub(super) struct EmissionScratch {
     text: Vec<u8>,
     plan: Vec<Planned>,
+    time: TimeText,
 }
 
 /// A change of which it is known that it can be made.
@@ -63,7 +64,8 @@ impl Emission<'_> {
                 .ok()?;
         let seq = seq_of(self.line.position, self.index);
         let mut changes = Vec::with_capacity(self.scratch.plan.len());
-        each_change(self.emit, &self.captures, self.scratch, &mut |field, value| {
+        let EmissionScratch { text: texts, plan, .. } = &*self.scratch;
+        each_change(self.emit, &self.captures, plan, texts, &mut |field, value| {
             let value = value.map(ValueRef::to_value);
             changes.push(Change { field: field.into(), value });
         });
@@ -85,25 +87,90 @@ impl Emission<'_> {
         })
     }
 
-    /// Appends the event as a CloudEvent. Returns false if it cannot be made.
-    pub(super) fn write_json(&mut self, out: &mut Vec<u8>) -> bool {
+    /// Appends the event as a CloudEvent, and puts the name of its entity into `key` if that is
+    /// wanted. Returns false if it cannot be made.
+    pub(super) fn write_json(
+        &mut self,
+        form: Form,
+        out: &mut Vec<u8>,
+        key: Option<&mut Vec<u8>>,
+    ) -> bool {
+        // What can be known before the line is known has been checked and written already.
+        match (&self.emit.constant, self.origin.prepared()) {
+            (Some(constant), Some(source)) => self.write_prepared(constant, source, form, out, key),
+            _ => self.write_unprepared(form, out, key),
+        }
+    }
+
+    fn write_prepared(
+        &mut self,
+        constant: &ConstantParts,
+        source: &Prepared,
+        form: Form,
+        out: &mut Vec<u8>,
+        key: Option<&mut Vec<u8>>,
+    ) -> bool {
+        self.scratch.text.clear();
+        self.scratch.plan.clear();
+        let Ok(entity_id) = self.append(&self.emit.entity_id) else { return false };
+        if self.plan_changes().is_err() {
+            return false;
+        }
+        let time = *self.scratch.time.of(self.line.time);
+        let EmissionScratch { text, plan, .. } = &*self.scratch;
+        let entity_id = text_at(text, entity_id);
+        if EntityName::check_id(&entity_id).is_err() {
+            return false;
+        }
+        let event = EventRef {
+            entity_type: &constant.entity_type,
+            entity_id: &entity_id,
+            name: &constant.name,
+            prepared_time: Some(&time),
+            prepared_source: Some(source),
+            prepared_rule: Some(&constant.prepared),
+            ..self.parts()
+        };
+        write(form, out, key, &event, &mut |writer| {
+            each_change(self.emit, &self.captures, plan, text, writer);
+        });
+        true
+    }
+
+    // Rules whose events have names that depend on the line are few, and so are lines of files.
+    #[inline(never)]
+    fn write_unprepared(
+        &mut self,
+        form: Form,
+        out: &mut Vec<u8>,
+        key: Option<&mut Vec<u8>>,
+    ) -> bool {
         let Ok(rendered) = self.render() else { return false };
         let text = |span| text_at(&self.scratch.text, span);
         let entity_type = text(rendered.entity_type);
         let entity_id = text(rendered.entity_id);
         let name = text(rendered.event);
-        let (namespace, uri, identity) = self.source();
-        if EntityName::check(namespace, &entity_type, &entity_id).is_err() {
+        let parts = self.parts();
+        if EntityName::check(parts.namespace, &entity_type, &entity_id).is_err() {
             return false;
         }
+        let event =
+            EventRef { entity_type: &entity_type, entity_id: &entity_id, name: &name, ..parts };
+        let EmissionScratch { text, plan, .. } = &*self.scratch;
+        write(form, out, key, &event, &mut |writer| {
+            each_change(self.emit, &self.captures, plan, text, writer);
+        });
+        true
+    }
+
+    /// Everything but what templates make.
+    fn parts(&self) -> EventRef<'_> {
+        let (namespace, uri, identity) = self.source();
         let seq = seq_of(self.line.position, self.index);
         let source = self.origin.source();
-        let event = EventRef {
+        EventRef {
             id: identity.event_id(seq),
             namespace,
-            entity_type: &entity_type,
-            entity_id: &entity_id,
-            name: &name,
             time: self.line.time,
             seq,
             source: uri,
@@ -112,11 +179,8 @@ impl Emission<'_> {
             offset: self.line.offset,
             rule: Some(&self.rule.full_name),
             line: Some(self.bytes),
-        };
-        write_parts(out, &event, &mut |writer| {
-            each_change(self.emit, &self.captures, self.scratch, writer);
-        });
-        true
+            ..EventRef::default()
+        }
     }
 
     /// Namespace and URI of the source, and the identity of the line.
@@ -140,10 +204,15 @@ impl Emission<'_> {
             entity_id: self.append(&self.emit.entity_id)?,
             event: self.append(&self.emit.event)?,
         };
-        let name = text_at(&self.scratch.text, rendered.event);
-        if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
+        if !is_event_name(&text_at(&self.scratch.text, rendered.event)) {
             return Err(NoValue::Conversion);
         }
+        self.plan_changes()?;
+        Ok(rendered)
+    }
+
+    /// Plans the changes, and puts together what templates ask for.
+    fn plan_changes(&mut self) -> Result<(), NoValue> {
         for (number, change) in self.emit.changes.iter().enumerate() {
             let planned = match &change.value {
                 Some(template @ Template::Mixed(_)) => self.append(template),
@@ -160,7 +229,7 @@ impl Emission<'_> {
                 Err(NoValue::Conversion) => return Err(NoValue::Conversion),
             }
         }
-        Ok(rendered)
+        Ok(())
     }
 
     fn append(&mut self, template: &Template) -> Result<Span, NoValue> {
@@ -170,18 +239,43 @@ impl Emission<'_> {
     }
 }
 
+/// Appends an event, and puts the name of its entity into `key` if that is wanted.
+fn write(
+    form: Form,
+    out: &mut Vec<u8>,
+    key: Option<&mut Vec<u8>>,
+    event: &EventRef<'_>,
+    changes: &mut dyn FnMut(&mut ChangeWriter<'_>),
+) {
+    if let Some(key) = key {
+        key.clear();
+        key.extend_from_slice(event.namespace.as_bytes());
+        key.push(b'/');
+        key.extend_from_slice(event.entity_type.as_bytes());
+        key.push(b'/');
+        key.extend_from_slice(event.entity_id.as_bytes());
+    }
+    write_parts_as(form, out, event, changes);
+}
+
 fn text_at(text: &[u8], span: Span) -> Cow<'_, str> {
-    String::from_utf8_lossy(text.get(span.start as usize..span.end as usize).unwrap_or_default())
+    let text = text.get(span.start as usize..span.end as usize).unwrap_or_default();
+    // Most texts are UTF-8, for which less work is enough.
+    match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(text),
+    }
 }
 
 /// Gives every planned change to `writer`.
 fn each_change(
     emit: &Emit,
     captures: &Captures<'_>,
-    scratch: &EmissionScratch,
+    plan: &[Planned],
+    text: &[u8],
     writer: &mut ChangeWriter<'_>,
 ) {
-    for planned in &scratch.plan {
+    for planned in plan {
         let change = &emit.changes[planned.change];
         let value = match &change.value {
             None => {
@@ -192,7 +286,7 @@ fn each_change(
             Some(Template::Capture { slot, convert }) => captures.checked(*slot, *convert).ok(),
             Some(Template::Mixed(_)) => {
                 let span = planned.text.start as usize..planned.text.end as usize;
-                scratch.text.get(span).map(ValueRef::Text)
+                text.get(span).map(ValueRef::Text)
             }
         };
         if let Some(value) = value {

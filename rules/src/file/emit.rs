@@ -28,7 +28,7 @@ fn read(node: &Node, names: &Names, report: &mut Report<'_>) -> Option<Emit> {
         unset_changes(node, &mut changes, report);
     }
     let (entity_type, entity_id) = entity?;
-    Some(Emit { entity_type, entity_id, event: event?, changes })
+    Some(Emit { entity_type, entity_id, event: event?, changes, constant: None })
 }
 
 /// Reads `type/id`. The first slash outside a capture divides them.

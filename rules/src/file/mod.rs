@@ -7,7 +7,8 @@ mod sample;
 
 use std::sync::Arc;
 
-use statetrail_event::{LineIdentity, Source};
+use statetrail_event::cloudevents::Prepared;
+use statetrail_event::{EntityName, EventRef, LineIdentity, Source};
 
 use crate::diagnostic::Place;
 use crate::glob::Glob;
@@ -94,6 +95,42 @@ pub(crate) struct Emit {
     pub(crate) entity_id: Template,
     pub(crate) event: Template,
     pub(crate) changes: Vec<EmitChange>,
+    /// What every such event has in common, if type and name of it are always the same.
+    pub(crate) constant: Option<ConstantParts>,
+}
+
+/// What all events of an emit have in common.
+pub(crate) struct ConstantParts {
+    pub(crate) entity_type: Box<str>,
+    pub(crate) name: Box<str>,
+    /// The rule's part of them as it is written.
+    pub(crate) prepared: Prepared,
+}
+
+impl Emit {
+    /// Writes down what the events have in common, once the rule's name is known.
+    pub(crate) fn prepare(&mut self, rule: &str) {
+        let Some((entity_type, name)) =
+            self.entity_type.constant_text().zip(self.event.constant_text())
+        else {
+            return;
+        };
+        let entity_type_is_valid = EntityName::check("n", entity_type, "i").is_ok();
+        if !entity_type_is_valid || !is_event_name(name) {
+            return;
+        }
+        let event = EventRef { entity_type, name, rule: Some(rule), ..EventRef::default() };
+        self.constant = Some(ConstantParts {
+            entity_type: entity_type.into(),
+            name: name.into(),
+            prepared: Prepared::of_rule(&event),
+        });
+    }
+}
+
+/// Whether an event may have this name.
+pub(crate) fn is_event_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control)
 }
 
 /// A field and its new value; `None` unsets it.

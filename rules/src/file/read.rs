@@ -206,15 +206,17 @@ fn rule<'n>(
         keys.required("match", report).and_then(|node| matches::read(node, &mut names, report));
     let emit_node = keys.required("emit", report);
     // Without a match, every capture of a template would be reported as unknown.
-    let emits = match (&matches, emit_node) {
+    let mut emits = match (&matches, emit_node) {
         (Some(_), Some(node)) => emit::read_all(node, &names, report),
         _ => Vec::new(),
     };
     let goes_on = keys.get("continue").is_some_and(|node| bool_of(node, "continue", report));
     let samples = keys.get("samples").map_or_else(Vec::new, |node| sample::read_all(node, report));
     let (matches, literals) = matches?;
+    let full_name = format!("{}/{}", base_name(file), name?);
+    emits.iter_mut().for_each(|emit| emit.prepare(&full_name));
     Some(Rule {
-        full_name: format!("{}/{}", base_name(file), name?).into(),
+        full_name: full_name.into(),
         place: name_node?.place,
         matches,
         names,

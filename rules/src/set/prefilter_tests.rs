@@ -193,6 +193,44 @@ proptest! {
     }
 }
 
+/// Whether a line with quotes is ruled out by its form within JSON, as a filter finds it there.
+fn is_ruled_out(rules: &mut RuleSet, line: &str) -> bool {
+    let scope = rules.scope("shop", "app").unwrap();
+    let json = serde_json::to_string(line).unwrap();
+    let inside = &json[1..json.len() - 1];
+    let simple = !inside.contains("\\\\") && !inside.contains("\\u");
+    simple && Extractor::new().rules_out(rules, scope, inside.as_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn no_rule_that_matches_is_ruled_out(
+        matches in vec(any_match(), 1..12), lines in vec(any_line(), 1..6),
+    ) {
+        let mut rules = rule_set(&matches);
+        for line in lines {
+            let found = matching(&mut rules, line.as_bytes());
+            prop_assert!(found.is_empty() || !is_ruled_out(&mut rules, &line), "{} {:?}", line, found);
+        }
+    }
+}
+
+#[test]
+fn lines_of_json_are_ruled_out_before_they_are_read() {
+    let paid = "{json: {msg: 'order paid', order: <order>}}".to_owned();
+    let mut rules = rule_set(&[paid, quoted("order <id> lost")]);
+    let line = |msg: &str| format!(r#"{{"msg":"{msg}","order":"o-1"}}"#);
+    assert!(is_ruled_out(&mut rules, &line("basket emptied")));
+    assert!(!is_ruled_out(&mut rules, &line("order paid")));
+    assert!(!is_ruled_out(&mut rules, &line("p\\u0061id")), "an escape may hide anything");
+    // A literal with a quote stands there in another form.
+    let mut rules = rule_set(&[quoted("said \"yes\" to <id>")]);
+    assert!(!is_ruled_out(&mut rules, "he said \"yes\" to o-1"));
+    assert!(!is_ruled_out(&mut rules, "nothing"), "which is not looked for");
+}
+
 /// A literal's place is one in the line as it came; stars move what stands behind them, and the
 /// part of a literal that is looked for may stand behind stars, too.
 #[test]
