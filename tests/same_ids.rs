@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_event::Time;
-use statetrail_filter::{Filter, Mode, Reply};
+use statetrail_filter::{Filter, Mode};
 use statetrail_rules::RuleText;
 use statetrail_tests::statetrail;
 
@@ -140,8 +140,8 @@ fn filtered(tag: &str, lines: &[Both]) -> Result<BTreeSet<String>> {
             u32::try_from(nanos)?,
             record.as_bytes(),
         );
-        if let Reply::Output(text) = reply {
-            let reply: Value = serde_json::from_slice(text.to_bytes())?;
+        if let Some(text) = reply.text() {
+            let reply: Value = serde_json::from_slice(text)?;
             let events: Value = serde_json::from_str(reply["event"].as_str().context("no event")?)?;
             for event in events.as_array().context("one event of two")? {
                 ids.insert(id_of(event)?);

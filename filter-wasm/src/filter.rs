@@ -1,13 +1,13 @@
 //! One record in, one reply out.
 
-use std::ffi::CStr;
-
 use statetrail_event::Time;
-use statetrail_rules::{Diagnostic, Extractor, Line, RuleSet, RuleText};
+use statetrail_event::cloudevents::Form;
+use statetrail_rules::{Diagnostic, Extractor, Json, Line, RuleSet, RuleText};
 
-use crate::json::{self, Malformed};
-use crate::record::Record;
+use crate::json::{self, Malformed, Memo};
+use crate::record::{Record, Text};
 use crate::reply::{self, Found};
+use crate::report::{Report, append_event};
 use crate::sources::Sources;
 use crate::{Counters, msgpack};
 
@@ -35,8 +35,18 @@ pub enum Reply<'a> {
     Drop,
     /// Let it pass as it came (JSON only).
     PassInput,
-    /// Put this in its place.
-    Output(&'a CStr),
+    /// Put this in its place: a C string, of which the last byte is the only zero.
+    Output(&'a [u8]),
+}
+
+impl<'a> Reply<'a> {
+    /// What to put in the record's place, without the zero byte at its end.
+    pub fn text(self) -> Option<&'a [u8]> {
+        match self {
+            Reply::Output(text) => text.split_last().map(|(_, text)| text),
+            Reply::Drop | Reply::PassInput => None,
+        }
+    }
 }
 
 /// The filter: rules, and what is remembered from record to record.
@@ -46,6 +56,7 @@ pub struct Filter {
     extractor: Extractor,
     sources: Sources,
     counters: Counters,
+    report: Report,
     buffers: Buffers,
     saw_msgpack: bool,
     notice: Option<&'static str>,
@@ -56,8 +67,13 @@ pub struct Filter {
 struct Buffers {
     line: Vec<u8>,
     events: Vec<u8>,
+    /// The name of the first event's entity.
+    key: Vec<u8>,
     nesting: Vec<u8>,
     output: Vec<u8>,
+    memo: Memo,
+    /// An event of the filter's own that waits for a reply to go with.
+    own: Vec<u8>,
 }
 
 /// A record that is to be answered.
@@ -72,9 +88,42 @@ impl Filter {
     /// Puts these rule files in force and returns what is wrong with them. Of a file with
     /// errors the last good version stays, if there was one.
     pub fn reload(&mut self, files: &[RuleText]) -> Vec<Diagnostic> {
-        self.sources = Sources::default();
+        self.reload_keeping(files, &[])
+    }
+
+    /// As [`Filter::reload`], and the files named `unread`, which could not be read, stay as they
+    /// are.
+    pub fn reload_keeping(&mut self, files: &[RuleText], unread: &[&str]) -> Vec<Diagnostic> {
+        self.report.rules_will_change(&self.rules, self.extractor.counts());
+        self.sources.rules_have_changed();
         self.extractor.reset_counts();
-        self.rules.reload(files)
+        self.rules.reload_keeping(files, unread)
+    }
+
+    /// Works without any rule from now on, whatever state they are in.
+    pub fn forget_rules(&mut self) {
+        self.sources.rules_have_changed();
+        self.extractor.reset_counts();
+        // Not dropped, as in `recover`.
+        std::mem::forget(std::mem::take(&mut self.rules));
+    }
+
+    /// Names the node under which the filter tells about itself; nothing is told if the name is
+    /// empty. Without this, the first record that names its node decides.
+    pub fn set_node(&mut self, node: &str) {
+        self.report.set_node(node);
+    }
+
+    /// Lets an event of the filter's own go with the next reply of [`Mode::Events`] in JSON, if
+    /// there is something new to tell at that time: what it has counted, by which rules, and the
+    /// error in them.
+    // Out of the way of records, of which most are not followed by this.
+    #[inline(never)]
+    pub fn report(&mut self, now: Time, error: Option<&str>) {
+        let rules = (&self.rules, self.extractor.counts());
+        if self.buffers.own.is_empty() {
+            self.report.write(&mut self.buffers.own, now, error, &self.counters, rules);
+        }
     }
 
     /// The rules in force.
@@ -95,6 +144,7 @@ impl Filter {
     /// Goes on after a call that trapped: what it left half-done is put aside.
     pub fn recover(&mut self) {
         self.counters.traps += 1;
+        self.report.forget();
         // Not dropped: what they hold may be half-written.
         std::mem::forget(std::mem::take(&mut self.extractor));
         std::mem::forget(std::mem::take(&mut self.sources));
@@ -105,9 +155,9 @@ impl Filter {
     pub fn untouched(mode: Mode, record: &[u8]) -> Reply<'static> {
         match (mode, msgpack::is_map(record)) {
             (Mode::Events, false) => Reply::Drop,
-            (Mode::Events, true) => Reply::Output(reply::DROP_MSGPACK),
+            (Mode::Events, true) => Reply::Output(reply::DROP_MSGPACK.to_bytes_with_nul()),
             (Mode::Annotate, false) => Reply::PassInput,
-            (Mode::Annotate, true) => Reply::Output(reply::LOST_MSGPACK),
+            (Mode::Annotate, true) => Reply::Output(reply::LOST_MSGPACK.to_bytes_with_nul()),
         }
     }
 
@@ -124,29 +174,60 @@ impl Filter {
         self.counters.records += 1;
         self.buffers.output.clear();
         self.buffers.events.clear();
-        let request = Request::read(mode, record);
+        let request = Request::read(mode, record, &mut self.buffers.memo);
         self.note_format(&request);
-        match (&request.record, Time::from_seconds(i64::from(seconds), nanos)) {
-            (Ok(record), Some(time)) => self.extract(tag, time, record),
-            _ => self.counters.unreadable += 1,
+        let exact =
+            |record: &Record<'_>| Time::from_seconds(i64::from(seconds), record.exact_nanos(nanos));
+        match &request.record {
+            Ok(record) => match exact(record) {
+                Some(time) => self.extract(tag, time, record, request.form()),
+                None => self.counters.unreadable += 1,
+            },
+            Err(_) => self.counters.unreadable += 1,
+        }
+        if !self.buffers.own.is_empty() && request.form() == Form::Quoted {
+            self.add_own_event();
         }
         match self.write(&request) {
-            Some(()) => self.reply(mode, record),
+            Some(()) => self.reply(),
             None => Filter::untouched(mode, record),
         }
     }
 
+    /// Puts the filter's own event behind those of the line.
+    #[inline(never)]
+    fn add_own_event(&mut self) {
+        let Buffers { events, key, own, .. } = &mut self.buffers;
+        if events.is_empty() {
+            self.report.write_key(key);
+        }
+        append_event(events, own);
+        own.clear();
+    }
+
     /// Puts the events of the record's line into the buffers and counts what became of it.
-    fn extract(&mut self, tag: &[u8], time: Time, record: &Record<'_>) {
+    fn extract(&mut self, tag: &[u8], time: Time, record: &Record<'_>, form: Form) {
         let Some(line) = record.line() else {
             self.counters.without_line += 1;
             return;
         };
         let source = self.sources.find(&mut self.rules, tag, record);
+        if let Some(node) = source.new_node() {
+            self.report.learn_node(node);
+        }
         let Some(scope) = source.scope else {
             self.counters.out_of_scope += 1;
             return;
         };
+        if let Text::Quoting(quoted) = line
+            && quoted.len() <= MAX_LINE_BYTES
+            && self.extractor.rules_out(&self.rules, scope, quoted)
+        {
+            // Its place counts, whatever becomes of it.
+            source.next_position(time, record);
+            self.counters.unmatched += 1;
+            return;
+        }
         let bytes = without_line_end(line.resolve(&mut self.buffers.line));
         if bytes.len() > MAX_LINE_BYTES {
             self.counters.oversized += 1;
@@ -155,8 +236,9 @@ impl Filter {
         // Counted here, because the import does not count what is too long either.
         let position = source.next_position(time, record);
         let line = Line { bytes, time, position, offset: record.offset };
-        let events = &mut self.buffers.events;
-        let outcome = self.extractor.write_json(&self.rules, scope, &source.origin, &line, events);
+        let mut json = Json { out: &mut self.buffers.events, key: Some(&mut self.buffers.key) };
+        let (rules, origin) = (&self.rules, &source.origin);
+        let outcome = self.extractor.write_json_as(form, rules, scope, origin, &line, &mut json);
         self.counters.events += u64::from(outcome.events);
         self.counters.failed_events += u64::from(outcome.failed);
         if outcome.events > 0 {
@@ -170,8 +252,8 @@ impl Filter {
 
     /// Writes the reply, or nothing if the record is to be left untouched.
     fn write(&mut self, request: &Request<'_>) -> Option<()> {
-        let Buffers { events, nesting, output, .. } = &mut self.buffers;
-        let found = Found::new(events);
+        let Buffers { events, key, nesting, output, .. } = &mut self.buffers;
+        let found = (!events.is_empty()).then_some(Found { events, key });
         let record = request.record.as_ref().ok();
         let written = match (request.mode, request.is_msgpack) {
             (Mode::Events, false) => found.map(|found| reply::events_json(output, found)),
@@ -196,12 +278,11 @@ impl Filter {
         (!output.is_empty()).then_some(())
     }
 
-    fn reply(&mut self, mode: Mode, record: &[u8]) -> Reply<'_> {
+    /// What was written holds no zero byte: JSON escapes it, and in MessagePack every part is
+    /// checked for it.
+    fn reply(&mut self) -> Reply<'_> {
         self.buffers.output.push(0);
-        match CStr::from_bytes_with_nul(&self.buffers.output) {
-            Ok(reply) => Reply::Output(reply),
-            Err(_) => Filter::untouched(mode, record),
-        }
+        Reply::Output(&self.buffers.output)
     }
 
     fn note_format(&mut self, request: &Request<'_>) {
@@ -213,13 +294,19 @@ impl Filter {
 }
 
 impl<'a> Request<'a> {
-    fn read(mode: Mode, record: &'a [u8]) -> Request<'a> {
+    /// In which form the reply needs its events: in the dedicated stream's records, which are
+    /// JSON, they are a text.
+    fn form(&self) -> Form {
+        if self.mode == Mode::Events && !self.is_msgpack { Form::Quoted } else { Form::Plain }
+    }
+
+    fn read(mode: Mode, record: &'a [u8], memo: &mut Memo) -> Request<'a> {
         if msgpack::is_map(record) {
             let read = msgpack::read(record);
             return Request { mode, bytes: record, is_msgpack: true, record: read };
         }
         let bytes = without_zeros(record);
-        Request { mode, bytes, is_msgpack: false, record: json::read(bytes) }
+        Request { mode, bytes, is_msgpack: false, record: json::read(bytes, memo) }
     }
 }
 

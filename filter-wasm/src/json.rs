@@ -1,6 +1,7 @@
 //! A JSON record, walked in place: no tree, no recursion, no allocation.
 
 use crate::record::{Kubernetes, Record, Text};
+use crate::words::{next_backslash, next_mark, pass_quotes};
 
 /// The record is not what Fluent Bit sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,7 +9,7 @@ pub(crate) struct Malformed;
 
 /// Finds the parts of a record that is one JSON object. Values that do not matter are only
 /// stepped over; [`is_valid`](crate::json_check::is_valid) says whether they are JSON.
-pub(crate) fn read(bytes: &[u8]) -> Result<Record<'_>, Malformed> {
+pub(crate) fn read<'a>(bytes: &'a [u8], memo: &mut Memo) -> Result<Record<'a>, Malformed> {
     let mut record = Record::default();
     let mut walk = Walk { bytes, at: 0 };
     walk.open()?;
@@ -16,7 +17,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Record<'_>, Malformed> {
         record.entries += 1;
         match walk.peek()? {
             b'"' => record.put_text(key, walk.string()?),
-            b'{' if key == b"kubernetes" => walk.kubernetes(&mut record.kubernetes)?,
+            b'{' if key == b"kubernetes" => walk.remembered(&mut record.kubernetes, memo)?,
             b'{' | b'[' => walk.skip_nested()?,
             _ => {
                 let scalar = walk.scalar()?;
@@ -31,26 +32,83 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Record<'_>, Malformed> {
     if walk.at == bytes.len() { Ok(record) } else { Err(Malformed) }
 }
 
-/// The namespace and the subject of the CloudEvent that `json` begins with. What follows it is
-/// not looked at.
-pub(crate) fn namespace_and_subject(json: &[u8]) -> Option<(Text<'_>, Text<'_>)> {
-    let mut namespace = None;
-    let mut subject = None;
-    let mut walk = Walk { bytes: json, at: 0 };
-    walk.open().ok()?;
-    let mut after_value = false;
-    while let Some(key) = walk.key(after_value).ok()? {
-        after_value = true;
-        match key {
-            b"namespace" => namespace = Some(walk.string().ok()?),
-            b"subject" => subject = Some(walk.string().ok()?),
-            _ => walk.skip().ok()?,
-        }
-        if let (Some(namespace), Some(subject)) = (namespace, subject) {
-            return Some((namespace, subject));
+/// The `kubernetes` map of the record before. It is long, and records come in runs of one pod, whose
+/// maps are the same: then comparing it is less work than reading it.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    map: Vec<u8>,
+    parts: [Option<Part>; 4],
+}
+
+/// Where a text stands in the map, and its escapes.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    start: usize,
+    end: usize,
+    escapes: Escapes,
+}
+
+/// Which escapes a text holds.
+#[derive(Clone, Copy, Debug)]
+enum Escapes {
+    None,
+    Quoting,
+    Others,
+}
+
+impl Escapes {
+    fn text(self, inside: &[u8]) -> Text<'_> {
+        match self {
+            Escapes::None => Text::Plain(inside),
+            Escapes::Quoting => Text::Quoting(inside),
+            Escapes::Others => Text::Escaped(inside),
         }
     }
-    None
+}
+
+fn part_of<'a>(map: &'a [u8], part: &Option<Part>) -> Option<Text<'a>> {
+    let part = part.as_ref()?;
+    map.get(part.start..part.end).map(|inside| part.escapes.text(inside))
+}
+
+/// Longest map that is remembered.
+const MEMO_BYTES_MAX: usize = 64 * 1024;
+
+impl Memo {
+    /// The parts of the map that `text` begins with and the map's length, if it is the same one.
+    fn recall<'a>(&self, text: &'a [u8]) -> Option<(Kubernetes<'a>, usize)> {
+        let map = text.get(..self.map.len())?;
+        if map.is_empty() || *map != *self.map {
+            return None;
+        }
+        let [namespace, pod, container, node] = &self.parts;
+        let kubernetes = Kubernetes {
+            namespace: part_of(map, namespace),
+            pod: part_of(map, pod),
+            container: part_of(map, container),
+            node: part_of(map, node),
+        };
+        Some((kubernetes, map.len()))
+    }
+
+    fn keep(&mut self, map: &[u8], kubernetes: &Kubernetes<'_>) {
+        self.map.clear();
+        if map.len() > MEMO_BYTES_MAX {
+            return;
+        }
+        self.map.extend_from_slice(map);
+        let part = |text: Text<'_>| {
+            let start = text.raw().as_ptr().addr().wrapping_sub(map.as_ptr().addr());
+            let escapes = match text {
+                Text::Plain(_) => Escapes::None,
+                Text::Quoting(_) => Escapes::Quoting,
+                Text::Escaped(_) => Escapes::Others,
+            };
+            Part { start, end: start + text.raw().len(), escapes }
+        };
+        let Kubernetes { namespace, pod, container, node } = *kubernetes;
+        self.parts = [namespace, pod, container, node].map(|text| text.map(part));
+    }
 }
 
 /// A place in the text.
@@ -106,22 +164,32 @@ impl<'a> Walk<'a> {
             return Err(Malformed);
         }
         let start = self.at + 1;
-        let mut at = start;
-        let mut escaped = false;
+        let mut at = next_mark(self.bytes, start);
+        let mut escapes = Escapes::None;
+        if self.bytes.get(at) == Some(&b'\\') {
+            let (end, quoting) = pass_quotes(self.bytes, at);
+            at = next_mark(self.bytes, end);
+            if quoting {
+                escapes = Escapes::Quoting;
+            }
+        }
         loop {
             match self.bytes.get(at) {
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    at += 2;
+                Some(_) => {
+                    escapes = match (escapes, self.bytes.get(at + 1)) {
+                        (Escapes::None | Escapes::Quoting, Some(b'"' | b'n' | b'r' | b't')) => {
+                            Escapes::Quoting
+                        }
+                        _ => Escapes::Others,
+                    };
+                    at = next_mark(self.bytes, at + 2);
                 }
-                Some(_) => at += 1,
                 None => return Err(Malformed),
             }
         }
         self.at = at + 1;
-        let inside = self.bytes.get(start..at).ok_or(Malformed)?;
-        Ok(if escaped { Text::Escaped(inside) } else { Text::Plain(inside) })
+        self.bytes.get(start..at).map(|inside| escapes.text(inside)).ok_or(Malformed)
     }
 
     /// A number, `true`, `false` or `null`, as it is written.
@@ -163,6 +231,25 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Reads the map here, or takes what is known of it.
+    fn remembered(
+        &mut self,
+        kubernetes: &mut Kubernetes<'a>,
+        memo: &mut Memo,
+    ) -> Result<(), Malformed> {
+        let rest = self.bytes.get(self.at..).ok_or(Malformed)?;
+        if let Some((known, length)) = memo.recall(rest) {
+            *kubernetes = known;
+            self.at += length;
+            return Ok(());
+        }
+        let start = self.at;
+        *kubernetes = Kubernetes::default();
+        self.kubernetes(kubernetes)?;
+        memo.keep(self.bytes.get(start..self.at).ok_or(Malformed)?, kubernetes);
+        Ok(())
+    }
+
     fn kubernetes(&mut self, kubernetes: &mut Kubernetes<'a>) -> Result<(), Malformed> {
         self.open()?;
         let mut after_value = false;
@@ -186,12 +273,14 @@ fn unsigned(digits: &[u8]) -> Option<u64> {
 /// stands for no character, becomes U+FFFD.
 pub(crate) fn unescape_into(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some(backslash) = rest.iter().position(|byte| *byte == b'\\') {
-        let (plain, escape) = rest.split_at(backslash);
+    loop {
+        let (plain, escape) = rest.split_at(next_backslash(rest));
         out.extend_from_slice(plain);
+        if escape.is_empty() {
+            return;
+        }
         rest = unescape_one(escape, out);
     }
-    out.extend_from_slice(rest);
 }
 
 /// Appends what the escape at the start of `text` stands for and returns what follows it.
@@ -251,10 +340,12 @@ fn four_hex(text: &[u8]) -> Option<(u32, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn line(record: &str) -> Option<String> {
-        read(record.as_bytes()).ok()?.line().map(Text::to_text)
+        read(record.as_bytes(), &mut Memo::default()).ok()?.line().map(Text::to_text)
     }
 
     #[test]
@@ -263,7 +354,7 @@ mod tests {
             "offset": 1024 ,"file":"/var/log/x","kubernetes":{"labels":{"host":"no"},
             "pod_name":"p","namespace_name":"n","container_name":"c","host":"h","n":1},
             "x":null,"y":[1,2]} "#;
-        let found = read(record.as_bytes()).expect("the record is JSON");
+        let found = read(record.as_bytes(), &mut Memo::default()).expect("the record is JSON");
         assert_eq!(found.line(), Some(Text::Plain(b"yes")));
         assert_eq!(found.file(), Some(Text::Plain(b"/var/log/x")));
         assert_eq!(found.offset, Some(1024));
@@ -317,10 +408,14 @@ mod tests {
     fn what_is_not_an_object_is_refused() {
         let record = r#"{"log":"a\\b","k":{"x":[1,{"y":"z"}]},"n":-1.5e3,"t":true}"#;
         for length in 0..record.len() {
-            assert_eq!(read(&record.as_bytes()[..length]), Err(Malformed), "{length}");
+            assert_eq!(
+                read(&record.as_bytes()[..length], &mut Memo::default()),
+                Err(Malformed),
+                "{length}"
+            );
         }
         for text in ["[]", "\"log\"", "{\"log\"}", "{\"log\":}x", "{} {}", "{\"a\" 1}", "{1:2}"] {
-            assert_eq!(read(text.as_bytes()), Err(Malformed), "{text}");
+            assert_eq!(read(text.as_bytes(), &mut Memo::default()), Err(Malformed), "{text}");
         }
     }
 
@@ -329,5 +424,42 @@ mod tests {
         let depth = 1_000_000;
         let record = format!("{{\"a\":{}{},\"log\":\"x\"}}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(line(&record).as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn a_map_that_comes_again_is_read_as_before() {
+        let mut memo = Memo::default();
+        let maps = [
+            r#"{"pod_name":"p","namespace_name":"n","container_name":"c","host":"h"}"#,
+            r#"{"pod_name":"p","namespace_name":"n","container_name":"c","host":"i"}"#,
+            r#"{"host":"h\"","namespace_name":"\u006e","container_name":"c","labels":{"a":"}"}}"#,
+            r#"{"namespace_name":"n"}"#,
+            r#"{"namespace_name":"n","pod_name":"p"}"#,
+            "{}",
+        ];
+        for round in 0..3 {
+            for (number, map) in maps.iter().enumerate() {
+                for _ in 0..=round {
+                    let record = format!(r#"{{"a":1,"kubernetes":{map},"log":"{number}"}}"#);
+                    let known = read(record.as_bytes(), &mut memo);
+                    assert_eq!(known, read(record.as_bytes(), &mut Memo::default()), "{map}");
+                    assert!(known.is_ok());
+                }
+            }
+        }
+        let twice = r#"{"kubernetes":{"host":"h"},"kubernetes":{"pod_name":"p"}}"#;
+        let known = read(twice.as_bytes(), &mut memo);
+        assert_eq!(known, read(twice.as_bytes(), &mut memo), "whatever is remembered");
+    }
+
+    proptest! {
+        /// Another writer of JSON is the judge.
+        #[test]
+        fn texts_are_read_as_they_were_written(text in "([a-z ]{0,12}[\"\\\\\n\t\u{1}é/'{]{0,3}){0,6}") {
+            let record = serde_json::json!({"a": 1, "log": text, "z": "\\"}).to_string();
+            let read = read(record.as_bytes(), &mut Memo::default()).expect("it is JSON");
+            prop_assert_eq!(read.line().map(Text::to_text), Some(text));
+            prop_assert_eq!(read.entries, 3);
+        }
     }
 }

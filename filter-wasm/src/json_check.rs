@@ -3,6 +3,8 @@
 //! The record is parsed again by Fluent Bit, which loses it if it is not JSON. So before the
 //! filter adds something to a record, it makes sure that the rest of it can be read.
 
+use crate::words::next_special;
+
 /// What may come next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expect {
@@ -86,11 +88,11 @@ fn scalar_length(text: &[u8], at: usize) -> Option<usize> {
 fn string_length(text: &[u8], at: usize) -> Option<usize> {
     let mut end = at + 1;
     loop {
+        end = next_special(text, end);
         match *text.get(end)? {
             b'"' => return Some(end + 1 - at),
             b'\\' => end += escape_length(text.get(end..)?)?,
-            0..=0x1f => return None,
-            _ => end += 1,
+            _ => return None,
         }
     }
 }

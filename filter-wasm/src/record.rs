@@ -8,7 +8,9 @@ use crate::json::unescape_into;
 pub(crate) enum Text<'a> {
     /// As it is.
     Plain(&'a [u8]),
-    /// The inside of a JSON string that holds backslash escapes.
+    /// The inside of a JSON string whose only escapes stand for quotes and ends of lines.
+    Quoting(&'a [u8]),
+    /// The inside of a JSON string that holds other backslash escapes.
     Escaped(&'a [u8]),
 }
 
@@ -16,7 +18,7 @@ impl<'a> Text<'a> {
     /// The bytes as they stand in the record.
     pub(crate) fn raw(self) -> &'a [u8] {
         match self {
-            Text::Plain(bytes) | Text::Escaped(bytes) => bytes,
+            Text::Plain(bytes) | Text::Quoting(bytes) | Text::Escaped(bytes) => bytes,
         }
     }
 
@@ -27,19 +29,11 @@ impl<'a> Text<'a> {
     {
         match self {
             Text::Plain(bytes) => bytes,
-            Text::Escaped(bytes) => {
+            Text::Quoting(bytes) | Text::Escaped(bytes) => {
                 scratch.clear();
                 unescape_into(bytes, scratch);
                 scratch
             }
-        }
-    }
-
-    /// Appends the text without its escapes.
-    pub(crate) fn append_to(self, out: &mut Vec<u8>) {
-        match self {
-            Text::Plain(bytes) => out.extend_from_slice(bytes),
-            Text::Escaped(bytes) => unescape_into(bytes, out),
         }
     }
 
@@ -68,6 +62,7 @@ pub(crate) struct Record<'a> {
     file: Option<Text<'a>>,
     path: Option<Text<'a>>,
     stream: Option<Text<'a>>,
+    time: Option<Text<'a>>,
     pub(crate) kubernetes: Kubernetes<'a>,
     /// Byte offset of the line in its file (`offset_key offset` of in_tail).
     pub(crate) offset: Option<u64>,
@@ -95,6 +90,14 @@ impl<'a> Record<'a> {
         matches!(self.stream.map(Text::raw), Some(b"stdout" | b"stderr"))
     }
 
+    /// The nanoseconds of the record's time. Fluent Bit's parsers read a fraction as a binary number
+    /// and cut it off, so they are one too few now and then; where the text that was parsed is kept
+    /// under `time`, as by the parser `cri`, its nine digits are what was meant.
+    pub(crate) fn exact_nanos(&self, nanos: u32) -> u32 {
+        let written = self.time.and_then(|text| written_nanos(text.raw()));
+        written.filter(|written| written.abs_diff(nanos) == 1).unwrap_or(nanos)
+    }
+
     /// Keeps a text of the top-level map if it is one of those that matter.
     pub(crate) fn put_text(&mut self, key: &[u8], text: Text<'a>) {
         let slot = match key {
@@ -104,6 +107,7 @@ impl<'a> Record<'a> {
             b"file" => &mut self.file,
             b"path" => &mut self.path,
             b"stream" => &mut self.stream,
+            b"time" => &mut self.time,
             _ => return,
         };
         *slot = Some(text);
@@ -121,5 +125,36 @@ impl<'a> Kubernetes<'a> {
             _ => return,
         };
         *slot = Some(text);
+    }
+}
+
+/// The nine digits of the fraction of an RFC 3339 time, if it has so many.
+fn written_nanos(time: &[u8]) -> Option<u32> {
+    let digits: &[u8; 9] = time.get(19..)?.strip_prefix(b".")?.first_chunk()?;
+    let mut nanos = 0;
+    for digit in digits {
+        nanos = nanos * 10 + u32::from(digit.wrapping_sub(b'0')).min(9);
+    }
+    digits.iter().all(u8::is_ascii_digit).then_some(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nanosecond_that_was_cut_off_is_put_back() {
+        for (text, nanos, expected) in [
+            ("2026-11-22T06:15:24.504280965Z", 504_280_964, 504_280_965),
+            ("2026-11-22T06:15:24.504280965+01:00", 504_280_965, 504_280_965),
+            ("2026-11-22T06:15:24.504280965Z", 17, 17),
+            ("2026-11-22T06:15:24.50428096", 504_280_959, 504_280_959),
+            ("2026-11-22T06:15:24.50428096xZ", 504_280_968, 504_280_968),
+            ("noon", 5, 5),
+        ] {
+            let mut record = Record::default();
+            record.put_text(b"time", Text::Plain(text.as_bytes()));
+            assert_eq!(record.exact_nanos(nanos), expected, "{text}");
+        }
     }
 }

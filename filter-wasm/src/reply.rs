@@ -3,7 +3,8 @@
 
 use std::ffi::CStr;
 
-use crate::json;
+use statetrail_event::cloudevents::{Form, write_escaped};
+
 use crate::json_check;
 use crate::msgpack::{put_map_head, put_text};
 use crate::record::{Record, Text};
@@ -15,47 +16,22 @@ pub(crate) const DROP_MSGPACK: &CStr = c"\x81\xaastatetrail\xa4drop";
 pub(crate) const LOST_MSGPACK: &CStr = c"\x81\xb0statetrail_error\xd9\x44\
     this record cannot be returned in MessagePack: set event_format json";
 
-/// What is sent for one line: CloudEvents JSON, an object for one event, an array for more.
+/// What is sent for one line.
 #[derive(Clone, Copy)]
 pub(crate) struct Found<'a> {
-    events: &'a [u8],
-    /// Namespace and subject of the first event; together they name its entity.
-    namespace: Text<'a>,
-    subject: Text<'a>,
+    /// CloudEvents JSON, an object for one event, an array for more.
+    pub(crate) events: &'a [u8],
+    /// The full name of the first event's entity.
+    pub(crate) key: &'a [u8],
 }
 
-impl<'a> Found<'a> {
-    /// Events as the rules write them, or `None` if there are none.
-    pub(crate) fn new(events: &'a [u8]) -> Option<Found<'a>> {
-        let first = events.strip_prefix(b"[").unwrap_or(events);
-        let (namespace, subject) = json::namespace_and_subject(first)?;
-        Some(Found { events, namespace, subject })
-    }
-}
-
-/// The record of the dedicated stream.
+/// The record of the dedicated stream, of events that are quoted already.
 pub(crate) fn events_json(out: &mut Vec<u8>, found: Found<'_>) {
     out.extend_from_slice(b"{\"key\":\"");
-    out.extend_from_slice(found.namespace.raw());
-    out.push(b'/');
-    out.extend_from_slice(found.subject.raw());
+    write_escaped(Form::Plain, out, found.key);
     out.extend_from_slice(b"\",\"event\":\"");
-    quote_json(out, found.events);
+    out.extend_from_slice(found.events);
     out.extend_from_slice(b"\"}");
-}
-
-/// Appends a JSON text as the inside of a JSON string. JSON holds no control characters, so
-/// only quotes and backslashes need an escape.
-fn quote_json(out: &mut Vec<u8>, json: &[u8]) {
-    let mut written = 0;
-    for (index, byte) in json.iter().enumerate() {
-        if matches!(byte, b'"' | b'\\') {
-            out.extend_from_slice(&json[written..index]);
-            out.push(b'\\');
-            written = index;
-        }
-    }
-    out.extend_from_slice(&json[written..]);
 }
 
 /// The record with the events at its end, or `None` if the record is not JSON.
@@ -92,12 +68,8 @@ fn push_utf8(out: &mut Vec<u8>, text: &[u8]) {
 /// The record of the dedicated stream, or `None` if it cannot be written without a zero byte.
 pub(crate) fn events_msgpack(out: &mut Vec<u8>, found: Found<'_>) -> Option<()> {
     put_map_head(out, 2)?;
-    let mut key = Vec::new();
-    found.namespace.append_to(&mut key);
-    key.push(b'/');
-    found.subject.append_to(&mut key);
     put_text(out, b"key")?;
-    put_text(out, &key)?;
+    put_text(out, found.key)?;
     put_text(out, b"event")?;
     put_json(out, found.events)
 }

@@ -18,7 +18,10 @@ pub(crate) struct Source {
     key: Box<[u8]>,
     pub(crate) origin: Origin,
     pub(crate) scope: Option<ScopeId>,
+    /// Of which rules the scope is.
+    generation: u32,
     is_container: bool,
+    is_new: bool,
     positions: Positions,
 }
 
@@ -29,11 +32,19 @@ pub(crate) struct Sources {
     by_key: HashMap<Box<[u8]>, usize, BuildHasherDefault<Xxh64>>,
     /// The source of the record before: most records come in runs of one source.
     last: usize,
+    /// Counts how often the rules have changed.
+    generation: u32,
     /// Scratch memory for the key of the record at hand.
     key: Vec<u8>,
 }
 
 impl Sources {
+    /// Makes the scopes void, because other rules are in force. What orders the lines of a moment
+    /// goes on: lines must not be numbered anew in the middle of one.
+    pub(crate) fn rules_have_changed(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+    }
+
     /// The source of a record.
     pub(crate) fn find(
         &mut self,
@@ -41,15 +52,21 @@ impl Sources {
         tag: &[u8],
         record: &Record<'_>,
     ) -> &mut Source {
-        write_key(&mut self.key, tag, record);
-        let same = self.sources.get(self.last).is_some_and(|source| *source.key == *self.key);
+        let parts = parts_of(tag, record);
+        let same = self.sources.get(self.last).is_some_and(|source| has_parts(&source.key, parts));
         if !same {
+            write_key(&mut self.key, parts);
             self.last = match self.by_key.get(self.key.as_slice()) {
                 Some(index) => *index,
                 None => self.add(rules, tag, record),
             };
         }
-        &mut self.sources[self.last]
+        let source = &mut self.sources[self.last];
+        if source.generation != self.generation {
+            source.generation = self.generation;
+            source.scope = scope_of(rules, &source.origin);
+        }
+        source
     }
 
     fn add(&mut self, rules: &mut RuleSet, tag: &[u8], record: &Record<'_>) -> usize {
@@ -58,25 +75,61 @@ impl Sources {
             self.by_key.clear();
         }
         let index = self.sources.len();
-        self.sources.push(Source::new(&self.key, rules, tag, record));
+        let mut source = Source::new(&self.key, rules, tag, record);
+        source.generation = self.generation;
+        self.sources.push(source);
         self.by_key.insert(self.key.as_slice().into(), index);
         index
     }
 }
 
-/// Writes what tells sources apart: the parts of the `kubernetes` map if it names a container,
-/// else the tag and the file, if there is one.
-fn write_key(key: &mut Vec<u8>, tag: &[u8], record: &Record<'_>) {
-    key.clear();
+/// What tells sources apart: the parts of the `kubernetes` map if it names a container, else the
+/// tag and the file, if there is one.
+type Parts<'a> = [&'a [u8]; 4];
+
+fn parts_of<'a>(tag: &'a [u8], record: &Record<'a>) -> Parts<'a> {
+    let raw = |part: Option<Text<'a>>| part.map_or(&b""[..], Text::raw);
     let Kubernetes { namespace, pod, container, node } = record.kubernetes;
-    let parts = match (namespace, container) {
-        (Some(_), Some(_)) => [namespace, pod, container, node],
-        _ => [Some(Text::Plain(tag)), record.file(), None, None],
-    };
+    match (namespace, container) {
+        (Some(namespace), Some(container)) => {
+            [namespace.raw(), raw(pod), container.raw(), raw(node)]
+        }
+        _ => [tag, raw(record.file()), b"", b""],
+    }
+}
+
+/// No byte of UTF-8, so no part holds it.
+const SEPARATOR: u8 = 0xff;
+
+fn write_key(key: &mut Vec<u8>, parts: Parts<'_>) {
+    key.clear();
     for part in parts {
-        // No byte of UTF-8, so no text holds it.
-        key.push(0xff);
-        key.extend_from_slice(part.map_or(&[], Text::raw));
+        key.push(SEPARATOR);
+        key.extend_from_slice(part);
+    }
+}
+
+/// Whether [`write_key`] would write this key.
+fn has_parts(key: &[u8], parts: Parts<'_>) -> bool {
+    let mut rest = key;
+    for part in parts {
+        match rest.split_first().and_then(|(_, rest)| rest.split_at_checked(part.len())) {
+            Some((before, after)) if *before == *part => rest = after,
+            _ => return false,
+        }
+        // Of a longer part only the front was compared.
+        if rest.first().is_some_and(|byte| *byte != SEPARATOR) {
+            return false;
+        }
+    }
+    rest.is_empty()
+}
+
+/// What applies to the lines of an origin.
+fn scope_of(rules: &mut RuleSet, origin: &Origin) -> Option<ScopeId> {
+    match origin.namespace() {
+        Some(namespace) => rules.scope(namespace, origin.container_name()),
+        None => rules.scope_of_all(),
     }
 }
 
@@ -95,25 +148,54 @@ impl Source {
         });
         let name = from_map.or_else(|| ContainerName::from_container_log(&tag));
         let file = record.file().map(Text::to_text);
-        let (origin, scope) = match name {
-            Some(name) => (
-                Origin::container(name, node.as_deref(), file.as_deref()),
-                rules.scope(name.namespace, name.container),
-            ),
-            None => (Origin::plain(None, node.as_deref(), file.as_deref()), rules.scope_of_all()),
+        let origin = match name {
+            Some(name) => Origin::container(name, node.as_deref(), file.as_deref()),
+            None => Origin::plain(None, node.as_deref(), file.as_deref()),
         };
         Source {
             key: key.into(),
+            scope: scope_of(rules, &origin),
             origin,
-            scope,
+            generation: 0,
             is_container: name.is_some(),
+            is_new: true,
             positions: Positions::default(),
         }
+    }
+
+    /// The source's node, when it is asked for the first time.
+    pub(crate) fn new_node(&mut self) -> Option<&str> {
+        if !std::mem::take(&mut self.is_new) {
+            return None;
+        }
+        self.origin.source().node.as_deref()
     }
 
     /// The place of the next line among the lines with its time. Lines with a container
     /// runtime's time need none: it writes nanoseconds.
     pub(crate) fn next_position(&mut self, time: Time, record: &Record<'_>) -> u64 {
         if self.is_container || record.is_from_runtime() { 0 } else { self.positions.next(time) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_has_the_parts_that_it_was_written_from(
+            written in prop::array::uniform4("[ab]{0,3}"),
+            asked in prop::array::uniform4("[ab]{0,3}"),
+        ) {
+            let bytes = |parts: &[String; 4]| parts.each_ref().map(|part| part.clone().into_bytes());
+            let (written_bytes, asked_bytes) = (bytes(&written), bytes(&asked));
+            let mut key = Vec::new();
+            write_key(&mut key, written_bytes.each_ref().map(Vec::as_slice));
+            let asked_parts = asked_bytes.each_ref().map(Vec::as_slice);
+            prop_assert_eq!(has_parts(&key, asked_parts), written == asked);
+        }
     }
 }

@@ -54,6 +54,12 @@ impl RuleSet {
     /// differ only in their folders, the second one is left out. Scopes given out
     /// before are void.
     pub fn reload(&mut self, texts: &[RuleText]) -> Vec<Diagnostic> {
+        self.reload_keeping(texts, &[])
+    }
+
+    /// As [`RuleSet::reload`], and the files with the names `unread`, which are there and could
+    /// not be read, stay as they are.
+    pub fn reload_keeping(&mut self, texts: &[RuleText], unread: &[&str]) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
         let mut old = std::mem::take(&mut self.files);
         for (text, namesake) in in_order(texts) {
@@ -72,8 +78,24 @@ impl RuleSet {
             diagnostics.append(&mut report.diagnostics);
             self.files.extend(in_force);
         }
+        old.retain(|file| unread.contains(&&*file.name));
+        self.keep(old);
         self.prepare();
         diagnostics
+    }
+
+    /// Puts files of before among those that were read.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    fn keep(&mut self, old: Vec<RuleFile>) {
+        for file in old {
+            let name = base_name(&file.name);
+            let place = self.files.partition_point(|other| base_name(&other.name) < name);
+            let namesake =
+                self.files.get(place).is_some_and(|other| base_name(&other.name) == name);
+            if !namesake {
+                self.files.insert(place, file);
+            }
+        }
     }
 
     // Within its caller, whose frame stays while files are read, it would cost Fluent Bit's stack.

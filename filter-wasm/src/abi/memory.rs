@@ -28,7 +28,7 @@ extern "C" fn malloc(bytes: usize) -> *mut u8 {
     }
     // SAFETY: no call is under way, so nothing else refers to the arena.
     let arena = unsafe { &mut (*GUEST.0.get()).arena };
-    arena.allocate(bytes).map_or(ptr::null_mut(), |memory| memory.as_mut_ptr().cast())
+    arena.allocate(bytes).map_or(ptr::null_mut(), ptr::with_exposed_provenance_mut)
 }
 
 /// Gives memory back. That of the arena is free at the next call anyway.
@@ -116,5 +116,52 @@ unsafe extern "C" fn posix_memalign(start: *mut *mut u8, align: usize, bytes: us
     }
     // SAFETY: as promised.
     unsafe { start.write(memory) };
+    0
+}
+
+/// Compares bytes, a word at a time: the one that comes with wasi-libc looks at each byte, which was
+/// a third of what a record without a match took. Every comparison of slices calls it.
+///
+/// # Safety
+/// So many bytes can be read from both places.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, bytes: usize) -> i32 {
+    const WORD: usize = size_of::<u64>();
+    let mut at = 0;
+    while at + 2 * WORD <= bytes {
+        // SAFETY: as promised; unaligned words are no trouble for WASM.
+        let differences = unsafe {
+            let (left, right) = (left.add(at).cast::<u64>(), right.add(at).cast::<u64>());
+            (left.read_unaligned() ^ right.read_unaligned())
+                | (left.add(1).read_unaligned() ^ right.add(1).read_unaligned())
+        };
+        if differences != 0 {
+            break;
+        }
+        at += 2 * WORD;
+    }
+    while at + WORD <= bytes {
+        // SAFETY: as promised.
+        let (left, right) = unsafe {
+            (
+                left.add(at).cast::<u64>().read_unaligned(),
+                right.add(at).cast::<u64>().read_unaligned(),
+            )
+        };
+        if left != right {
+            // The lowest byte comes first.
+            let shift = (left ^ right).trailing_zeros() & !7;
+            return i32::from((left >> shift) as u8) - i32::from((right >> shift) as u8);
+        }
+        at += WORD;
+    }
+    while at < bytes {
+        // SAFETY: as promised.
+        let (left, right) = unsafe { (left.add(at).read(), right.add(at).read()) };
+        if left != right {
+            return i32::from(left) - i32::from(right);
+        }
+        at += 1;
+    }
     0
 }

@@ -11,12 +11,13 @@ use std::cell::UnsafeCell;
 use std::io::Write;
 use std::path::PathBuf;
 use std::ptr;
+use std::time::SystemTime;
 
-use statetrail_rules::Diagnostic;
+use statetrail_event::Time;
 
 use crate::arena::Arena;
 use crate::filter::{Filter, Mode, Reply};
-use crate::rule_folders::{RuleFiles, read_rule_files};
+use crate::loader::Loader;
 
 /// After this many traps records are answered without being looked at: what a trap leaves on
 /// the guest's own stack is lost, so they cannot go on for ever.
@@ -24,11 +25,17 @@ const TRAPS_MAX: u32 = 64;
 
 /// Everything that outlives a call.
 struct State {
-    filter: Option<Filter>,
+    filter: Option<Loaded>,
     arena: Arena,
     /// Whether a call is under way. A call that finds this set knows that the last one trapped.
     running: bool,
     traps: u32,
+}
+
+/// The filter, and what brings rules into it.
+struct Loaded {
+    filter: Filter,
+    loader: Loader,
 }
 
 struct Guest(UnsafeCell<State>);
@@ -52,31 +59,22 @@ extern "C" fn _initialize() {
     // SAFETY: called once, before anything else, as constructors must be.
     unsafe { __wasm_call_ctors() };
     set_running(true);
-    let folders = preopens::folders();
     let mut filter = Filter::default();
-    put_in_force(&mut filter, &read_rule_files(&folders));
+    let (loader, said) = Loader::begin(preopens::folders(), SystemTime::now(), &mut filter);
+    say_all(&said);
     if filter.rules().is_empty() {
-        say(&no_rules(&folders));
+        say(&no_rules(loader.folders()));
         std::process::abort();
     }
     // SAFETY: nothing else refers to the state while this function runs.
-    unsafe { (*GUEST.0.get()).filter = Some(filter) };
+    unsafe { (*GUEST.0.get()).filter = Some(Loaded { filter, loader }) };
     set_running(false);
 }
 
-/// Puts rule files in force and tells what is wrong with them. On its own, like [`say_all`],
-/// to keep the frames small that lie below the reading of a rule file.
 #[inline(never)]
-fn put_in_force(filter: &mut Filter, files: &RuleFiles) {
-    files.problems.iter().for_each(|problem| say(problem));
-    let diagnostics = filter.reload(&files.texts);
-    say_all(&diagnostics);
-}
-
-#[inline(never)]
-fn say_all(diagnostics: &[Diagnostic]) {
-    for diagnostic in diagnostics {
-        say(&diagnostic.to_string());
+fn say_all(messages: &[String]) {
+    for message in messages {
+        say(message);
     }
 }
 
@@ -142,32 +140,68 @@ fn call(mode: Mode, tag: &[u8], seconds: u32, nanos: u32, record: &[u8]) -> *con
     // SAFETY: no call begins before the last one has ended or trapped, so nothing else refers
     // to these parts of the state: `malloc` and `free`, which may be called on the way, use
     // only the others.
-    let (filter, traps) = unsafe {
+    let (loaded, traps) = unsafe {
         let state = GUEST.0.get();
         (*state).arena.call_begins();
         (&mut (*state).filter, &mut (*state).traps)
     };
-    let reply = match filter {
-        Some(filter) if *traps < TRAPS_MAX => {
+    let reply = match loaded {
+        Some(loaded) if *traps < TRAPS_MAX => {
             if is_running() {
                 *traps += 1;
-                filter.recover();
+                loaded.recover();
             }
             set_running(true);
-            filter.process(mode, tag, seconds, nanos, record)
+            if loaded.loader.time_may_have_passed(seconds) {
+                loaded.refresh(mode);
+            }
+            loaded.filter.process(mode, tag, seconds, nanos, record)
         }
         _ => Filter::untouched(mode, record),
     };
     let reply = match reply {
         Reply::Drop => ptr::null(),
         Reply::PassInput => record.as_ptr(),
-        Reply::Output(text) => text.as_ptr().cast(),
+        Reply::Output(text) => text.as_ptr(),
     };
-    if let Some(notice) = filter.as_mut().and_then(Filter::take_notice) {
+    if let Some(notice) = loaded.as_mut().and_then(|loaded| loaded.filter.take_notice()) {
         say(notice);
     }
     set_running(false);
     reply
+}
+
+impl Loaded {
+    /// Brings rule files into force that have changed.
+    // On its own, so that its frame is not below every record.
+    #[inline(never)]
+    fn refresh(&mut self, mode: Mode) {
+        let now = SystemTime::now();
+        let said = self.loader.refresh(now, &mut self.filter);
+        say_all(&said);
+        // Annotated records go to people's own logs, in which other entities have no place.
+        if mode == Mode::Events {
+            self.report(now);
+        }
+    }
+
+    /// Lets the filter tell about itself, now and then.
+    #[inline(never)]
+    fn report(&mut self, now: SystemTime) {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or_default();
+        if let Some(now) = Time::from_seconds(seconds, since.subsec_nanos()) {
+            self.filter.report(now, self.loader.error());
+        }
+    }
+
+    #[inline(never)]
+    fn recover(&mut self) {
+        self.filter.recover();
+        if let Some(said) = self.loader.recover(&mut self.filter) {
+            say(said);
+        }
+    }
 }
 
 fn is_running() -> bool {

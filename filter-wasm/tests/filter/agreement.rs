@@ -9,10 +9,15 @@ use crate::wasm;
 /// What the native engine would make Fluent Bit see.
 fn native(filter: &mut Filter, mode: Mode, record: &Record, bytes: &[u8]) -> Reply {
     let (seconds, nanos) = record.time;
-    match filter.process(mode, record.tag.as_bytes(), seconds, nanos, bytes) {
+    let reply = filter.process(mode, record.tag.as_bytes(), seconds, nanos, bytes);
+    match reply {
         NativeReply::Drop => Reply::Null,
         NativeReply::PassInput => Reply::Input,
-        NativeReply::Output(text) => Reply::Text(text.to_bytes().to_vec()),
+        NativeReply::Output(_) => {
+            let text = reply.text().expect("there is a text");
+            assert!(!text.contains(&0), "Fluent Bit would read no further");
+            Reply::Text(text.to_vec())
+        }
     }
 }
 

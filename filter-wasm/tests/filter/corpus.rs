@@ -49,6 +49,8 @@ pub(crate) fn folder(files: &[RuleText]) -> tempfile::TempDir {
     for file in files {
         fs::write(rules.join(&file.name), &file.text).expect("there is room for a file");
     }
+    // Without a name the filter does not tell about itself, which would come in between.
+    fs::write(folder.path().join("node"), "").expect("there is room for a file");
     folder
 }
 

@@ -1,13 +1,17 @@
 //! One instance of the filter, treated as Fluent Bit treats it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use wasmtime::{Instance, Linker, Memory, Module, Store, TypedFunc, WasmBacktrace};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wasmtime_wasi::{FsPerms, HostWallClock, WasiCtxBuilder};
 
 use crate::stack_meter::{self, Maximum};
+use crate::step_meter::{Steps, counted_function};
 use crate::wasm::{self, engine};
 
 /// The folder's name in Fluent Bit's configuration.
@@ -58,6 +62,24 @@ pub(crate) struct Guest {
     malloc: TypedFunc<u32, u32>,
     free: TypedFunc<u32, ()>,
     stderr: MemoryOutputPipe,
+    clock: Clock,
+    measures_stack: bool,
+}
+
+/// The time of day, and how many seconds the guest's clock is ahead of it: tests need not wait.
+#[derive(Clone, Default)]
+struct Clock(Arc<AtomicU64>);
+
+impl HostWallClock for Clock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let ahead = Duration::from_secs(self.0.load(Ordering::Relaxed));
+        now.expect("it is later than 1970") + ahead
+    }
 }
 
 impl Guest {
@@ -66,9 +88,26 @@ impl Guest {
     /// # Errors
     /// When it refuses to start: what it wrote.
     pub(crate) fn start(module: &Module, folder: Option<&Path>) -> Result<Guest, String> {
+        Guest::start_measured(module, folder, true)
+    }
+
+    /// Starts one that counts steps instead of measuring its stack.
+    ///
+    /// # Errors
+    /// When it refuses to start: what it wrote.
+    pub(crate) fn start_counted(module: &Module, folder: &Path) -> Result<Guest, String> {
+        Guest::start_measured(module, Some(folder), false)
+    }
+
+    fn start_measured(
+        module: &Module,
+        folder: Option<&Path>,
+        measures_stack: bool,
+    ) -> Result<Guest, String> {
         let stderr = MemoryOutputPipe::new(STDERR_BYTES_MAX);
         let mut wasi = WasiCtxBuilder::new();
-        wasi.stderr(stderr.clone());
+        let clock = Clock::default();
+        wasi.stderr(stderr.clone()).wall_clock(clock.clone());
         if let Some(folder) = folder {
             wasi.preopened_dir(folder, FOLDER, FsPerms::ReadOnly).expect("the folder is there");
         }
@@ -99,7 +138,7 @@ impl Guest {
         let memory = instance.get_memory(&mut store, "memory").expect("memory is exported");
         let malloc = instance.get_typed_func(&mut store, "malloc").expect("malloc is exported");
         let free = instance.get_typed_func(&mut store, "free").expect("free is exported");
-        Ok(Guest { store, instance, memory, malloc, free, stderr })
+        Ok(Guest { store, instance, memory, malloc, free, stderr, clock, measures_stack })
     }
 
     /// Calls a function for one record, as Fluent Bit does.
@@ -147,6 +186,11 @@ impl Guest {
         call.call(&mut self.store, (end, 0, 0, 0, end - 16, 1_000_000)).is_err()
     }
 
+    /// Puts the guest's clock forward.
+    pub(crate) fn pass_time(&mut self, seconds: u64) {
+        self.clock.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
     /// What the guest has written for Fluent Bit's log so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&self.stderr.contents()).into_owned()
@@ -162,6 +206,23 @@ impl Guest {
         &self.store.data().stack
     }
 
+    /// Steps so far, by function, of a guest that counts them.
+    pub(crate) fn steps(&mut self) -> Steps {
+        let exports: Vec<_> = self
+            .instance
+            .exports(&mut self.store)
+            .filter_map(|export| {
+                let name = counted_function(export.name())?.to_owned();
+                Some((name, export.into_global()?))
+            })
+            .collect();
+        let value = |global: wasmtime::Global, store: &mut Store<Host>| global.get(store).i64();
+        exports
+            .into_iter()
+            .map(|(name, global)| (name, value(global, &mut self.store).unwrap_or(0)))
+            .collect()
+    }
+
     /// Measures anew from here on.
     pub(crate) fn forget_stack_maximum(&mut self) {
         self.store.data_mut().stack = Maximum::default();
@@ -174,6 +235,9 @@ impl Guest {
 
     /// A trap leaves the count of bytes as it was, so each call begins anew.
     fn begin_measured(&mut self) {
+        if !self.measures_stack {
+            return;
+        }
         let depth = self
             .instance
             .get_global(&mut self.store, stack_meter::DEPTH_GLOBAL)

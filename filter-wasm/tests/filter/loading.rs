@@ -10,7 +10,7 @@ use crate::corpus::{Record, TIME, container_tag, folder};
 use crate::guest::{EVENTS, FOLDER, Guest, Handover, Reply};
 use crate::wasm;
 
-fn rule_file(name: &str, verb: &str) -> RuleText {
+pub(crate) fn rule_file(name: &str, verb: &str) -> RuleText {
     let text = format!(
         "namespaces: [shop]\nrules:\n  - name: {verb}\n    match: 'order <order> {verb}'\n    \
          emit: [{{entity: order/<order>, event: {verb}}}]\n    samples:\n      \
@@ -19,7 +19,7 @@ fn rule_file(name: &str, verb: &str) -> RuleText {
     RuleText { name: name.to_owned(), text }
 }
 
-fn broken(name: &str) -> RuleText {
+pub(crate) fn broken(name: &str) -> RuleText {
     let text = "namespaces: [shop]\nrules:\n  - name: x\n    mach: 'a'\n".to_owned();
     RuleText { name: name.to_owned(), text }
 }

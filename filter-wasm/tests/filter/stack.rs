@@ -11,7 +11,7 @@ use crate::stack_meter::Maximum;
 use crate::wasm;
 
 /// A file of as many rules as asked for, every tenth with a regular expression.
-fn many_rules(count: usize) -> RuleText {
+pub(crate) fn many_rules(count: usize) -> RuleText {
     let mut text = "namespaces: [many]\nrules:\n".to_owned();
     for number in 0..count {
         let found = match number % 10 {
@@ -30,7 +30,7 @@ fn many_rules(count: usize) -> RuleText {
     RuleText { name: "many.yaml".to_owned(), text }
 }
 
-fn report(what: &str, maximum: &Maximum) {
+pub(crate) fn report(what: &str, maximum: &Maximum) {
     let text = wasm::module().instrumented.describe(maximum);
     println!("{what}: {} of {STACK_BYTES} bytes, most of them here:\n{text}", maximum.bytes);
 }

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use wasmtime::{Config, Engine, Module, OptLevel};
 
 use crate::stack_meter::{Instrumented, instrument};
+use crate::step_meter::count_steps;
 
 /// The filter as it is shipped, but for the counter around every function, ready to run.
 pub(crate) struct Filter {
@@ -32,11 +33,21 @@ pub(crate) fn engine() -> &'static Engine {
 pub(crate) fn module() -> &'static Filter {
     static FILTER: OnceLock<Filter> = OnceLock::new();
     FILTER.get_or_init(|| {
-        let shipped = std::fs::read(build()).expect("cargo has written the filter");
-        let instrumented = instrument(&shipped);
+        let instrumented = instrument(shipped());
         let wasm = Module::new(engine(), &instrumented.wasm).expect("wasmtime takes the filter");
         Filter { wasm, instrumented }
     })
+}
+
+/// The filter with a counter of steps in every function.
+pub(crate) fn counted() -> Module {
+    Module::new(engine(), count_steps(shipped())).expect("wasmtime takes the filter")
+}
+
+/// The filter as it is shipped.
+fn shipped() -> &'static [u8] {
+    static SHIPPED: OnceLock<Vec<u8>> = OnceLock::new();
+    SHIPPED.get_or_init(|| std::fs::read(build()).expect("cargo has written the filter"))
 }
 
 /// Builds the filter and returns where it is.

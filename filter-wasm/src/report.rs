@@ -1,0 +1,342 @@
+//! What the filter tells about itself: events of the entity `statetrail/filter/NODE`.
+//!
+//! They go the way of all events, so what a filter did, by which rules, and what was wrong with them
+//! can be asked at any moment like anything else. Only what has changed is told.
+
+use statetrail_event::cloudevents::{Form, write_parts_as};
+use statetrail_event::{Change, EntityName, EventRef, LineIdentity, Source, Time, Value, ValueRef};
+use statetrail_rules::{RuleCount, RuleSet};
+
+use crate::Counters;
+
+const NAMESPACE: &str = "statetrail";
+const ENTITY_TYPE: &str = "filter";
+/// Between two events that only tell new counts, in nanoseconds.
+const COUNTS_EVERY: i64 = 60_000_000_000;
+
+/// Whose entity it is.
+#[derive(Debug, Default)]
+enum Node {
+    /// Not known yet: the first record that names its node decides.
+    #[default]
+    Unknown,
+    /// Nothing is to be told.
+    Off,
+    Named(Box<str>),
+}
+
+/// Tells about the filter.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    node: Node,
+    started: Option<Time>,
+    told_at: Option<Time>,
+    /// What was told, by field.
+    told: Vec<Change>,
+    /// Revision and error as they were told.
+    told_rules: Option<(u64, Option<Box<str>>)>,
+    /// Lines that matched a rule of a file, by the file's name, under rules that were in force
+    /// before.
+    matched_before: Vec<(Box<str>, u64)>,
+}
+
+impl Report {
+    /// Tells under this name from now on; nothing at all if it is empty or cannot be one.
+    pub(crate) fn set_node(&mut self, node: &str) {
+        self.node = match EntityName::check(NAMESPACE, ENTITY_TYPE, node) {
+            Ok(()) => Node::Named(node.into()),
+            Err(_) => Node::Off,
+        };
+    }
+
+    /// Takes the name from a record, if there is none yet.
+    pub(crate) fn learn_node(&mut self, node: &str) {
+        if let Node::Unknown = self.node {
+            self.set_node(node);
+        }
+    }
+
+    /// Keeps the counts of rules that are about to go.
+    pub(crate) fn rules_will_change(&mut self, rules: &RuleSet, counts: &[RuleCount]) {
+        self.matched_before = self.matched(rules, counts);
+    }
+
+    /// Tells everything anew the next time.
+    pub(crate) fn forget(&mut self) {
+        self.told = Vec::new();
+        self.told_rules = None;
+    }
+
+    /// The full name of the entity, if there is one.
+    pub(crate) fn write_key(&self, key: &mut Vec<u8>) {
+        if let Node::Named(node) = &self.node {
+            key.clear();
+            for part in [NAMESPACE, "/", ENTITY_TYPE, "/", node] {
+                key.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+
+    /// Appends an event to `out` if there is one to tell at that time. Returns whether there was.
+    pub(crate) fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        now: Time,
+        error: Option<&str>,
+        counters: &Counters,
+        (rules, counts): (&RuleSet, &[RuleCount]),
+    ) -> bool {
+        let Node::Named(node) = &self.node else { return false };
+        let revision = rules.revision();
+        let same_rules = matches!(&self.told_rules, Some((told, text)) if *told == revision && text.as_deref() == error);
+        let passed = self.told_at.map_or(i64::MAX, |told| now.nanos().wrapping_sub(told.nanos()));
+        if same_rules && (0..COUNTS_EVERY).contains(&passed) {
+            return false;
+        }
+        let name = match (same_rules, &self.told_rules) {
+            (_, None) => "started",
+            (false, Some(_)) => "rules-changed",
+            (true, Some(_)) => "counted",
+        };
+        let started = *self.started.get_or_insert(now);
+        let mut state = vec![
+            Change::set("started", &*started.to_string()),
+            Change::set("revision", &*format!("{revision:016x}")),
+            Change::set("rules", number(rules.rule_names().count() as u64)),
+        ];
+        state.extend(error.map(|error| Change::set("rules_error", error)));
+        state.extend(counts_of(counters).map(|(field, count)| Change::set(field, number(count))));
+        let matched = self.matched(rules, counts);
+        state.extend(
+            matched.iter().map(|(file, count)| Change::set(field_of(file), number(*count))),
+        );
+        let changes = difference(&self.told, &state);
+        write_event(out, node, name, now, &changes);
+        self.told = state;
+        self.told_rules = Some((revision, error.map(Into::into)));
+        self.told_at = Some(now);
+        true
+    }
+
+    /// Lines that matched a rule of a file, by the files in force and those that were.
+    fn matched(&self, rules: &RuleSet, counts: &[RuleCount]) -> Vec<(Box<str>, u64)> {
+        let mut matched = self.matched_before.clone();
+        // Rules stand file by file.
+        let mut last = usize::MAX;
+        for (number, name) in rules.rule_names().enumerate() {
+            let file = name.split_once('/').map_or(name, |(file, _)| file);
+            if matched.get(last).is_none_or(|(known, _)| **known != *file) {
+                last =
+                    matched.iter().position(|(known, _)| **known == *file).unwrap_or_else(|| {
+                        matched.push((file.into(), 0));
+                        matched.len() - 1
+                    });
+            }
+            matched[last].1 += counts.get(number).map_or(0, |count| count.matched);
+        }
+        matched
+    }
+}
+
+/// The field that counts the lines that a file's rules matched.
+fn field_of(file: &str) -> String {
+    format!("matched.{file}")
+}
+
+fn number(count: u64) -> Value {
+    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn counts_of(counters: &Counters) -> impl Iterator<Item = (&'static str, u64)> {
+    [
+        ("lines", counters.records),
+        ("matched", counters.matched),
+        ("unmatched", counters.unmatched),
+        ("out_of_scope", counters.out_of_scope),
+        ("failed", counters.failed),
+        ("oversized", counters.oversized),
+        ("without_line", counters.without_line),
+        ("unreadable", counters.unreadable),
+        ("events", counters.events),
+        ("failed_events", counters.failed_events),
+        ("traps", counters.traps),
+    ]
+    .into_iter()
+}
+
+/// What makes the one state of the other.
+fn difference(from: &[Change], to: &[Change]) -> Vec<Change> {
+    let of =
+        |state: &[Change], field: &str| state.iter().position(|change| *change.field == *field);
+    let changed = |change: &&Change| {
+        of(from, &change.field).is_none_or(|index| from[index].value != change.value)
+    };
+    let mut changes: Vec<Change> = to.iter().filter(changed).cloned().collect();
+    let gone = from.iter().filter(|change| of(to, &change.field).is_none());
+    changes.extend(gone.map(|change| Change::unset(change.field.clone())));
+    changes
+}
+
+fn write_event(out: &mut Vec<u8>, node: &str, name: &str, now: Time, changes: &[Change]) {
+    let uri = Source::container_uri(NAMESPACE, ENTITY_TYPE, node);
+    let identity = LineIdentity::new(LineIdentity::source_hash(&uri), now, b"");
+    let event = EventRef {
+        id: identity.event_id(0),
+        namespace: NAMESPACE,
+        entity_type: ENTITY_TYPE,
+        entity_id: node,
+        name,
+        time: now,
+        source: &uri,
+        node: Some(node),
+        ..EventRef::default()
+    };
+    // Events that wait go with a reply in JSON, as a text in it.
+    write_parts_as(Form::Quoted, out, &event, &mut |writer| {
+        for change in changes {
+            let value: Option<ValueRef<'_>> = change.value.as_ref().map(Value::as_ref);
+            writer(&change.field, value);
+        }
+    });
+}
+
+/// Puts an event behind those of a line: a CloudEvents batch, if there are others.
+pub(crate) fn append_event(events: &mut Vec<u8>, own: &[u8]) {
+    match events.first() {
+        None => return events.extend_from_slice(own),
+        Some(b'[') => {
+            events.pop();
+        }
+        Some(_) => events.insert(0, b'['),
+    }
+    events.push(b',');
+    events.extend_from_slice(own);
+    events.push(b']');
+}
+
+#[cfg(test)]
+mod tests {
+    use statetrail_event::{State, cloudevents};
+    use statetrail_rules::RuleText;
+
+    use super::*;
+    use crate::{Filter, Mode, Reply};
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn rule_file(name: &str, verb: &str) -> RuleText {
+        let text = format!(
+            "namespaces: [shop]\nrules:\n  - name: {verb}\n    match: 'order <order> {verb}'\n    \
+             emit: [{{entity: order/<order>, event: {verb}}}]\n    samples:\n      \
+             - line: 'order o-1 {verb}'\n        events: [{{entity: order/o-1, event: {verb}}}]\n"
+        );
+        RuleText { name: name.to_owned(), text }
+    }
+
+    /// A filter, and what its reports add up to.
+    struct Told {
+        filter: Filter,
+        state: State,
+        names: Vec<String>,
+        now: i64,
+    }
+
+    impl Told {
+        fn new(files: &[RuleText]) -> Told {
+            let mut filter = Filter::default();
+            assert_eq!(filter.reload(files), []);
+            Told { filter, state: State::new(), names: Vec::new(), now: SECOND }
+        }
+
+        /// Takes a line after some seconds; returns how many events of its own came with it.
+        fn line(&mut self, seconds: i64, line: &str, error: Option<&str>) -> usize {
+            self.now += seconds * SECOND;
+            self.filter.report(Time::from_nanos(self.now), error);
+            let record = format!(r#"{{"log":"{line}"}}"#);
+            let reply = self.filter.process(Mode::Events, b"host.app", 5, 0, record.as_bytes());
+            let Some(reply) = reply.text() else { return 0 };
+            let reply: serde_json::Value = serde_json::from_slice(reply).expect("replies are JSON");
+            let events = reply["event"].as_str().expect("a text");
+            let events = cloudevents::read(events.as_bytes()).expect("CloudEvents");
+            let own = events.iter().filter(|event| event.entity.namespace() == NAMESPACE);
+            assert_eq!(
+                reply["key"],
+                events[0].entity.as_str(),
+                "the first one's entity is the key"
+            );
+            for event in own.clone() {
+                assert_eq!(event.entity.as_str(), "statetrail/filter/node-1");
+                self.names.push(event.name.clone());
+                self.state.apply(event.key(), &event.changes);
+            }
+            own.count()
+        }
+
+        fn field(&self, field: &str) -> String {
+            let value = self.state.get(field).map(ToString::to_string);
+            value.unwrap_or_default()
+        }
+    }
+
+    #[test]
+    fn the_state_is_what_the_filter_has_counted() {
+        let mut told = Told::new(&[rule_file("a.yaml", "paid"), rule_file("b.yaml", "sent")]);
+        told.filter.set_node("node-1");
+        assert_eq!(told.line(0, "order o-1 paid", None), 1);
+        assert_eq!(told.line(59, "order o-1 paid", None), 0, "too early");
+        assert_eq!(told.line(1, "nothing", None), 1, "a line without events carries it too");
+        assert_eq!(told.line(1, "order o-1 sent", None), 0);
+        assert_eq!(told.line(1, "order o-1 sent", Some("b.yaml:1:1: x")), 1, "at once");
+        assert_eq!(told.field("rules_error"), "b.yaml:1:1: x");
+        let revision = told.field("revision");
+        assert_eq!(told.filter.reload(&[rule_file("b.yaml", "due")]), []);
+        assert_eq!(told.line(1, "order o-1 due", None), 1);
+        assert_ne!(told.field("revision"), revision);
+        assert_eq!(told.line(60, "order o-1 due", None), 1);
+        assert_eq!(told.names, ["started", "counted", "rules-changed", "rules-changed", "counted"]);
+        // The line that carries an event is not in it yet.
+        for (field, value) in [
+            ("lines", "6"),
+            ("matched", "5"),
+            ("unmatched", "1"),
+            ("events", "5"),
+            ("matched.a.yaml", "2"),
+            ("matched.b.yaml", "3"),
+            ("rules", "1"),
+            ("rules_error", ""),
+        ] {
+            assert_eq!(told.field(field), value, "{field}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_without_a_name_or_when_it_is_not_wanted() {
+        let files = [rule_file("a.yaml", "paid")];
+        let mut told = Told::new(&files);
+        assert_eq!(told.line(100, "order o-1 paid", None), 0);
+        told.filter.set_node("");
+        let with_node = br#"{"log":"x","kubernetes":{"namespace_name":"shop","container_name":"c","host":"node-1"}}"#;
+        told.filter.process(Mode::Events, b"x", 5, 0, with_node);
+        assert_eq!(told.line(100, "order o-1 paid", None), 0, "it is off");
+
+        let mut told = Told::new(&files);
+        told.filter.process(Mode::Events, b"x", 5, 0, with_node);
+        assert_eq!(told.line(100, "order o-1 paid", None), 1, "a record names the node");
+        // A record that goes on as it came must not be turned into something else.
+        told.now += 100 * SECOND;
+        told.filter.report(Time::from_nanos(told.now), None);
+        let reply = told.filter.process(Mode::Annotate, b"x", 5, 0, br#"{"log":"x"}"#);
+        assert_eq!(reply, Reply::PassInput);
+    }
+
+    #[test]
+    fn an_event_joins_those_of_a_line() {
+        for (events, expected) in
+            [("", "{own}"), ("{a}", "[{a},{own}]"), ("[{a},{b}]", "[{a},{b},{own}]")]
+        {
+            let mut events = events.as_bytes().to_vec();
+            append_event(&mut events, b"{own}");
+            assert_eq!(String::from_utf8_lossy(&events), expected);
+        }
+    }
+}
