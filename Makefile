@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SERVERS = $(CARGO) run --quiet -p statetrail-servers --
 
-.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query fuzz
+.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query bench-edge fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,9 @@ bench-sink: ## Kafka to Cassandra, beside bare loops of the same driver; ARGS="5
 
 bench-query: ## the state at a moment, beside a bare SELECT; STORE=cassandra asks a real Cassandra
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-query$(if $(STORE),-$(STORE))
+
+bench-edge: wasm-target ## the filter in a real Fluent Bit, beside Lua; FLUENT_BIT=PATH; ARGS="100000 match10" for a part
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-edge -- $(ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolchain and cargo-fuzz
 	for target in $$(ls fuzz/libfuzzer/fuzz_targets | sed 's/\.rs$$//'); do fuzz/run $$target $${FUZZ_SECONDS:-60} || exit 1; done

@@ -4,6 +4,7 @@
 pub mod bare_loop;
 pub mod bare_reads;
 pub mod cassandra_reads;
+pub mod edge;
 pub mod process;
 mod report;
 mod rounds;

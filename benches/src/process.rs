@@ -52,6 +52,23 @@ fn build(package: &str, binary: &str) -> Result<PathBuf> {
     Ok(folder.join(binary))
 }
 
+/// Builds the filter as it is shipped and returns the path of the module.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn build_filter() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "-p", "statetrail-filter", "--lib"])
+        .args(["--target", "wasm32-wasip1", "--profile", "filter"])
+        .current_dir(project_folder())
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "cannot build the filter: is the target wasm32-wasip1 installed?");
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    Ok(project_folder().join(target).join("wasm32-wasip1/filter/statetrail_filter.wasm"))
+}
+
 /// The project's own folder.
 pub fn project_folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
@@ -95,10 +112,21 @@ pub fn import(binary: &Path, store: &Path, logs: &Path) -> Result<ImportRun> {
 /// CPU time of a process so far, user and system together; `None` where the system does not
 /// tell.
 pub fn cpu_time_of(process: u32) -> Option<Duration> {
+    times_of(process, 2)
+}
+
+/// As [`cpu_time_of`], without the system's part.
+pub fn user_time_of(process: u32) -> Option<Duration> {
+    times_of(process, 1)
+}
+
+/// The sum of the user's time and, of two, the system's.
+fn times_of(process: u32, times: usize) -> Option<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name of the program, in parentheses, may hold blanks.
     let fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let fields = fields.skip(11).take(times);
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
     let ticks_a_second = rustix::param::clock_ticks_per_second();
     Some(Duration::from_secs_f64(ticks as f64 / ticks_a_second as f64))
 }

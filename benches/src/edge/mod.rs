@@ -1,0 +1,5 @@
+//! What `make bench-edge` is made of: a real Fluent Bit, and filters for it.
+
+pub mod floor;
+pub mod run;
+pub mod workload;
