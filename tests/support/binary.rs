@@ -17,23 +17,35 @@ pub fn project_folder() -> &'static Path {
 /// When it cannot be built.
 pub fn statetrail() -> Result<Command> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let binary = BINARY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-    match binary {
+    command(&BINARY, "statetrail-cli")
+}
+
+/// A command that runs `statetrail-sink`.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn statetrail_sink() -> Result<Command> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    command(&BINARY, "statetrail-sink")
+}
+
+fn command(binary: &OnceLock<Result<PathBuf, String>>, package: &str) -> Result<Command> {
+    match binary.get_or_init(|| build(package).map_err(|error| format!("{error:#}"))) {
         Ok(path) => Ok(Command::new(path)),
         Err(error) => anyhow::bail!("{error}"),
     }
 }
 
-fn build() -> Result<PathBuf> {
+fn build(package: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "-p", "statetrail-cli", "--message-format=json"])
+        .args(["build", "--release", "-p", package, "--message-format=json"])
         .current_dir(project_folder())
         .output()
         .context("cannot run cargo")?;
     ensure!(
         output.status.success(),
-        "cannot build statetrail:\n{}",
+        "cannot build {package}:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
     let messages = String::from_utf8_lossy(&output.stdout);

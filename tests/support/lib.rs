@@ -1,7 +1,12 @@
-//! What tests across crates need: the real binary, and log files that arrive in disorder.
+//! What tests across crates need: the real binary, the filter's module, and log files that arrive in
+//! disorder.
 
 mod binary;
 mod disorder;
+mod filter;
+mod rotating;
 
-pub use binary::{project_folder, statetrail};
+pub use binary::{project_folder, statetrail, statetrail_sink};
 pub use disorder::{Disorder, disordered_copy};
+pub use filter::filter_module;
+pub use rotating::RotatingLogs;
