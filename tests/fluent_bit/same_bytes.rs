@@ -37,9 +37,11 @@ pipeline:
     ))
 }
 
-/// The tag that in_tail makes of a path.
+/// The tag that in_tail makes of a path: it leaves one dot of several, as before a hidden folder.
 fn tag_of(path: &Path) -> String {
-    format!("kube.{}", path.display().to_string().trim_start_matches('/').replace('/', "."))
+    let dotted = format!("kube{}", path.display()).replace('/', ".");
+    let words = dotted.split('.').filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(".")
 }
 
 /// What a record's reply says: key and events.
