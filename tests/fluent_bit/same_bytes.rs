@@ -21,7 +21,8 @@ fn configuration(folder: &Path, function: &str, exit: bool) -> Result<String> {
         "\
 service: {{flush: 0.5, grace: 10, log_level: info}}
 parsers:
-  - {{name: records, format: json, time_key: time, time_format: '%Y-%m-%dT%H:%M:%S.%LZ'}}
+  - {{name: records, format: json, time_key: time, time_keep: true, \
+         time_format: '%Y-%m-%dT%H:%M:%S.%LZ'}}
 pipeline:
   inputs:
     - {{name: tail, path: '{folder}/in/containers/*.log', tag: 'kube.*', parser: records, \
