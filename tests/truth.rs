@@ -6,11 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use statetrail_event::{EntityName, OrderKey, Time, Value};
 use statetrail_shop::{ShopConfig, Truth, TruthRecorder, generate_to_folder_with_truth};
 use statetrail_store::sqlite::SqliteStore;
 use statetrail_store::{Counts, EventStore};
-use statetrail_tests::{Disorder, disordered_copy, project_folder, statetrail};
+use statetrail_tests::{Disorder, agrees_with_truth, disordered_copy, project_folder, statetrail};
 
 const LINES: u64 = 1_000_000;
 const MOMENTS: usize = 100_000;
@@ -100,24 +99,5 @@ fn counts(store: &Path) -> Result<Counts> {
 /// Compares the state of random entities at random moments with the truth.
 fn compare(store: &Path, truth: &Truth) -> Result<()> {
     let store = SqliteStore::open_read_only(store)?;
-    for (entity, time) in truth.moments(11, MOMENTS) {
-        let got = pollster::block_on(state_at(&store, &entity, time))?;
-        let want: Vec<(String, Value)> = truth
-            .state_at(&entity, time)
-            .into_iter()
-            .map(|(field, value)| (field.to_string(), value))
-            .collect();
-        ensure!(got == want, "{entity} at {time}: stored {got:?}, the shop says {want:?}");
-    }
-    Ok(())
-}
-
-async fn state_at(
-    store: &dyn EventStore,
-    entity: &EntityName,
-    time: Time,
-) -> Result<Vec<(String, Value)>> {
-    let state = store.state_at(entity, OrderKey::end_of(time), None).await?;
-    let fields = state.iter().flat_map(|state| state.fields());
-    Ok(fields.map(|(field, value, _)| (field.to_owned(), value.clone())).collect())
+    pollster::block_on(agrees_with_truth(&store, truth, MOMENTS))
 }

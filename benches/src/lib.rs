@@ -5,6 +5,7 @@ pub mod bare_loop;
 pub mod bare_reads;
 pub mod cassandra_reads;
 pub mod edge;
+pub mod phrases;
 pub mod process;
 mod report;
 mod rounds;

@@ -9,11 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use statetrail_event::{EntityName, OrderKey, Time, Value};
 use statetrail_servers::{Cassandra, FluentBit, Kafka};
 use statetrail_shop::{Amount, ShopConfig, Truth, TruthRecorder, generate};
-use statetrail_store::{EventStore, StoreAddress};
-use statetrail_tests::{RotatingLogs, project_folder, statetrail, statetrail_sink};
+use statetrail_store::StoreAddress;
+use statetrail_tests::{
+    RotatingLogs, agrees_with_truth, project_folder, statetrail, statetrail_sink,
+};
 
 use crate::shipped;
 
@@ -109,26 +110,7 @@ fn wait_for<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
 /// Compares the state of random entities at random moments with the truth.
 async fn compare(store: &str, truth: &Truth) -> Result<()> {
     let store = store.parse::<StoreAddress>()?.open_read_only().await?;
-    for (entity, time) in truth.moments(11, MOMENTS) {
-        let got = state_at(&*store, &entity, time).await?;
-        let want: Vec<(String, Value)> = truth
-            .state_at(&entity, time)
-            .into_iter()
-            .map(|(field, value)| (field.to_string(), value))
-            .collect();
-        ensure!(got == want, "{entity} at {time}: stored {got:?}, the shop says {want:?}");
-    }
-    Ok(())
-}
-
-async fn state_at(
-    store: &dyn EventStore,
-    entity: &EntityName,
-    time: Time,
-) -> Result<Vec<(String, Value)>> {
-    let state = store.state_at(entity, OrderKey::end_of(time), None).await?;
-    let fields = state.iter().flat_map(|state| state.fields());
-    Ok(fields.map(|(field, value, _)| (field.to_owned(), value.clone())).collect())
+    agrees_with_truth(&*store, truth, MOMENTS).await
 }
 
 /// The events of the shop that a store holds, and those that an import of the same files finds.

@@ -11,6 +11,7 @@
 use std::hint::black_box;
 
 use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use statetrail_benches::phrases::phrase;
 use statetrail_benches::{Better, Case, Report, Timing, alternate};
 use statetrail_event::cloudevents::write_parts;
 use statetrail_event::{EventRef, Finite, LineIdentity, Time, ValueRef, seq_of};
@@ -20,50 +21,6 @@ use statetrail_rules::{Extractor, Line, Origin, RuleSet, RuleText, ScopeId};
 const LINES: usize = 20_000;
 const ROUNDS: usize = 7;
 const SOURCE: &str = "/shop";
-
-const SUBJECTS: [&str; 40] = [
-    "payment", "invoice", "refund", "shipment", "parcel", "basket", "coupon", "voucher", "stock",
-    "picking", "packing", "label", "customs", "return", "exchange", "deposit", "ledger", "claim",
-    "address", "contact", "review", "ticket", "booking", "quote", "offer", "contract", "renewal",
-    "account", "wallet", "credit", "charge", "dispute", "payout", "transfer", "pallet", "carton",
-    "route", "courier", "handover", "locker",
-];
-const VERBS: [&str; 25] = [
-    "accepted",
-    "rejected",
-    "started",
-    "finished",
-    "cancelled",
-    "delayed",
-    "retried",
-    "confirmed",
-    "reserved",
-    "released",
-    "opened",
-    "closed",
-    "archived",
-    "restored",
-    "approved",
-    "declined",
-    "scheduled",
-    "dispatched",
-    "received",
-    "verified",
-    "flagged",
-    "cleared",
-    "locked",
-    "unlocked",
-    "expired",
-];
-
-/// The `number`-th pair of words that a rule looks for.
-fn phrase(number: usize) -> String {
-    format!(
-        "{} {}",
-        SUBJECTS[number % SUBJECTS.len()],
-        VERBS[number / SUBJECTS.len() % VERBS.len()]
-    )
-}
 
 fn rule_file(rules: usize) -> String {
     let mut text = String::from("namespaces: [shop]\nrules:\n");

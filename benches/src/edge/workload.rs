@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::phrases::phrase;
+
 /// What the lines look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -27,47 +29,6 @@ pub struct Workload {
     pub percent: usize,
     /// How many rules there are.
     pub rules: usize,
-}
-
-const THINGS: [&str; 40] = [
-    "payment", "invoice", "refund", "shipment", "parcel", "basket", "coupon", "voucher", "stock",
-    "picking", "packing", "label", "customs", "return", "exchange", "deposit", "ledger", "claim",
-    "address", "contact", "review", "ticket", "booking", "quote", "offer", "contract", "renewal",
-    "account", "wallet", "credit", "charge", "dispute", "payout", "transfer", "pallet", "carton",
-    "route", "courier", "handover", "locker",
-];
-const DONE: [&str; 25] = [
-    "accepted",
-    "rejected",
-    "started",
-    "finished",
-    "cancelled",
-    "delayed",
-    "retried",
-    "confirmed",
-    "reserved",
-    "released",
-    "opened",
-    "closed",
-    "archived",
-    "restored",
-    "approved",
-    "declined",
-    "scheduled",
-    "dispatched",
-    "received",
-    "verified",
-    "flagged",
-    "cleared",
-    "locked",
-    "unlocked",
-    "expired",
-];
-
-/// What the `number`-th rule looks for.
-fn phrase(number: usize) -> String {
-    let done = DONE[number / THINGS.len() % DONE.len()];
-    format!("{} {done}", THINGS[number % THINGS.len()])
 }
 
 impl Workload {
