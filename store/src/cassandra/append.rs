@@ -1,15 +1,48 @@
 //! Writing with counts: which events of a batch are there already is looked up before.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Mutex;
 
-use statetrail_event::{EntityName, OrderKey};
+use foldhash::fast::RandomState;
+use statetrail_event::{EntityName, Event, OrderKey};
 
 use super::connect::Failure;
 use super::timeline::key_tuples;
-use super::{CassandraStore, at_once};
+use super::{CassandraStore, at_once, lock};
 use crate::{Appended, KnownEvent};
 
 const KEYS_A_REQUEST: usize = 100;
+
+/// An event, by its entity's hash and its key.
+type Identity = (u128, OrderKey);
+
+/// Events that are being appended now. An import appends batches side by side, and of an event
+/// that is in two of them neither finds the other's copy in the tables yet.
+pub(super) type Appending = Mutex<HashSet<Identity, RandomState>>;
+
+/// Events that one call appends and no other one does; set free when it ends, however it ends.
+struct Claimed<'a> {
+    appending: &'a Appending,
+    events: HashSet<Identity, RandomState>,
+}
+
+impl<'a> Claimed<'a> {
+    /// Those of the events that nobody else appends now.
+    fn of(appending: &'a Appending, events: impl Iterator<Item = Identity>) -> Claimed<'a> {
+        let mut all = lock(appending);
+        let events = events.filter(|event| all.insert(*event)).collect();
+        Claimed { appending, events }
+    }
+}
+
+impl Drop for Claimed<'_> {
+    fn drop(&mut self) {
+        let mut all = lock(self.appending);
+        for event in &self.events {
+            all.remove(event);
+        }
+    }
+}
 
 impl CassandraStore {
     /// See [`EventStore::append`](crate::EventStore::append). Two processes that write the same
@@ -17,10 +50,15 @@ impl CassandraStore {
     pub(super) async fn append_batch(&self, batch: &[KnownEvent]) -> Result<Appended, Failure> {
         let layout = self.settings().layout;
         let (retention, now) = (&self.settings().plan.retention, self.now());
+        let identity = |event: &Event| (layout.home(&event.entity).hash, event.key());
+        let claimed =
+            Claimed::of(self.appending(), batch.iter().map(|known| identity(&known.event)));
         let mut partitions: BTreeMap<(i32, i64), HashSet<(&EntityName, OrderKey)>> =
             BTreeMap::new();
         for KnownEvent { event, .. } in batch {
-            if retention.time_to_live(event.entity.namespace(), event.time, now).is_none() {
+            let is_old =
+                retention.time_to_live(event.entity.namespace(), event.time, now).is_none();
+            if is_old || !claimed.events.contains(&identity(event)) {
                 continue;
             }
             let partition = (layout.home(&event.entity).shard, layout.bucket(event.time));

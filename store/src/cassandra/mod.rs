@@ -46,6 +46,7 @@ pub use schema::{Replication, ReplicationError};
 pub use settings::{Plan, Retention, RetentionError, Settings};
 pub use snapshots::Patience;
 
+use append::Appending;
 use connect::{Failure, Purpose};
 use registered::Registered;
 use snapshots::Activity;
@@ -61,6 +62,7 @@ pub struct CassandraStore {
     patience: Patience,
     registered: Mutex<Registered>,
     activity: Activity,
+    appending: Appending,
     rows: AtomicU64,
     requests: AtomicU64,
 }
@@ -91,6 +93,7 @@ impl CassandraStore {
             patience: Patience::default(),
             registered: Mutex::default(),
             activity: Activity::new(),
+            appending: Appending::default(),
             rows: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         })
@@ -116,6 +119,7 @@ impl CassandraStore {
             patience,
             registered: Mutex::default(),
             activity: Activity::new(),
+            appending: Appending::default(),
             rows: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         }
@@ -139,6 +143,10 @@ impl CassandraStore {
 
     fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    fn appending(&self) -> &Appending {
+        &self.appending
     }
 
     fn now(&self) -> Time {

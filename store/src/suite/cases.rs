@@ -114,6 +114,22 @@ pub fn writing_again_changes_nothing(subject: &dyn Subject) {
     }));
 }
 
+/// An event that is in two batches on their way at the same time is new in one of them.
+pub fn side_by_side_an_event_is_new_once(subject: &dyn Subject) {
+    subject.run(Box::pin(async {
+        let store = subject.fresh();
+        let batch = |seconds: std::ops::Range<i64>| -> Vec<_> {
+            seconds.map(|n| known(event("shop/order/o-1", n), n)).collect()
+        };
+        let (first, second) = (batch(0..300), batch(200..500));
+        let (first, second) = futures::join!(store.append(&first), store.append(&second));
+        let (first, second) = (first.expect("stored"), second.expect("stored"));
+        assert_eq!((first.new + second.new, first.repeated + second.repeated), (500, 100));
+        let again = store.append(&batch(0..500)).await.expect("stored");
+        assert_eq!(again, Appended { new: 0, repeated: 500 });
+    }));
+}
+
 /// Of several copies the earliest known-at counts, whichever was stored first.
 pub fn a_copy_that_was_known_earlier_counts(subject: &dyn Subject) {
     subject.run(Box::pin(async {

@@ -46,6 +46,7 @@ macro_rules! store_suite {
             every_answer_is_the_models,
             order_batches_and_copies_do_not_matter,
             writing_again_changes_nothing,
+            side_by_side_an_event_is_new_once,
             a_copy_that_was_known_earlier_counts,
             what_was_not_known_is_left_out,
             an_empty_store_answers,
