@@ -6,6 +6,7 @@ use scylla::client::session::Session;
 
 use super::address::Address;
 use super::connect::{Failure, Purpose, connect};
+use super::reasons;
 use super::schema::{Replication, VERSION, tables};
 use super::settings::{Plan, Settings, VERSION_ROW, version_of, version_value};
 use crate::StoreError;
@@ -20,15 +21,19 @@ pub enum Migrated {
 }
 
 /// Creates keyspace, tables and settings, or checks that they are there and fit. May be
-/// repeated, also after it was interrupted.
+/// repeated, also after it was interrupted. Waits until the nodes agree on what there is.
 ///
 /// # Errors
-/// When the cluster cannot be reached, does not allow it, or holds a store of another version
-/// or with other settings.
+/// When the cluster cannot be reached, does not agree in time, does not allow it, or holds a
+/// store of another version or with other settings.
 pub async fn migrate(address: &Address, plan: &Plan) -> Result<Migrated, StoreError> {
     let place = address.place();
     let session = connect(address, Purpose::Migrate).await?;
     let keyspace = &address.keyspace;
+    // A node that has not heard of a table yet would make it once more, under another id, and one
+    // that has not heard of the store would take other settings.
+    let agreed = session.await_schema_agreement().await;
+    agreed.map_err(|error| reasons::of_disagreement(&error).at(&place))?;
     if let Some(settings) = stored_settings(&session, keyspace, &place).await? {
         check_replication(&session, keyspace, &settings.plan.replication, &place).await?;
         let differences = settings.differences(plan);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use scylla::errors::{
     BadQuery, BrokenConnectionError, BrokenConnectionErrorKind, ConnectionError,
     ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError, MetadataError,
-    NewSessionError, PrepareError, RequestAttemptError,
+    NewSessionError, PrepareError, RequestAttemptError, SchemaAgreementError,
 };
 use scylla::statement::Consistency;
 
@@ -49,12 +49,25 @@ pub(super) fn of_execution(error: ExecutionError) -> Failure {
         ExecutionError::ConnectionPoolError(pool)
         | ExecutionError::PrepareError(PrepareError::ConnectionPoolError(pool)) => of_pool(pool),
         ExecutionError::RequestTimeout(limit) => no_answer_within(*limit),
+        ExecutionError::SchemaAgreementError(error) => of_disagreement(error),
         ExecutionError::EmptyPlan => Failure::Unavailable(
             "there is no node to ask; is local_dc the name of a datacenter?".into(),
         ),
         // All of it may pass.
         _ => Failure::Unavailable(whole_text(&error)),
     }
+}
+
+/// Why nodes were not found to have the same schema.
+pub(super) fn of_disagreement(error: &SchemaAgreementError) -> Failure {
+    Failure::Unavailable(match error {
+        SchemaAgreementError::Timeout(limit) => format!(
+            "its nodes have not agreed on their schema within {} s: look at nodetool \
+             describecluster, and repeat this once they have; that completes what was begun",
+            limit.as_secs()
+        ),
+        _ => format!("its nodes do not tell whether they agree: {}", whole_text(error)),
+    })
 }
 
 const BROKEN: &str = "the connection broke";

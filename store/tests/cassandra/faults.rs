@@ -3,16 +3,21 @@
 
 use std::time::{Duration, Instant};
 
+use scylla::client::session_builder::SessionBuilder;
+use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
+use scylla::statement::unprepared::Statement;
 use statetrail_event::Time;
 use statetrail_servers::Cassandra;
-use statetrail_store::cassandra::{CassandraStore, Plan, migrate};
+use statetrail_store::cassandra::{Address, CassandraStore, Plan, migrate};
 use statetrail_store::{EventStore, KnownEvent, StoreError, TrailQuery};
+use tokio::time::timeout;
 
 use crate::cluster::{address_in, assert_told, block_on, event, plan};
 
 const ENTITY: &str = "shop/order/o-1";
 /// Within this time a cluster that is whole again is found to be.
 const BACK_WITHIN: Duration = Duration::from_secs(120);
+
 fn nth(number: i64) -> KnownEvent {
     event(ENTITY, Time::from_seconds(1_790_000_000 + number, 0).unwrap(), "number", number)
 }
@@ -37,6 +42,41 @@ async fn trail(store: &dyn EventStore) -> Vec<KnownEvent> {
     at_last(async || store.trail(&name, &TrailQuery::default()).await).await
 }
 
+/// One node claims to know another schema. As long as it does, nothing is made.
+async fn migrate_waits_for_nodes_that_disagree(
+    cassandra: &Cassandra,
+    address: &Address,
+    plan: &Plan,
+) {
+    let odd = &cassandra.contact_points()[1];
+    let session = SessionBuilder::new().known_node(odd).build().await.unwrap();
+    let odd = NodeIdentifier::NodeAddress(odd.parse().unwrap());
+    let on_it = async |statement: String| {
+        let mut statement = Statement::new(statement);
+        let policy = SingleTargetLoadBalancingPolicy::new(odd.clone(), None);
+        statement.set_load_balancing_policy(Some(policy));
+        session.query_unpaged(statement, ()).await.unwrap()
+    };
+    let keyspaces = async || {
+        let statement = "SELECT keyspace_name FROM system_schema.keyspaces";
+        on_it(statement.to_owned()).await.into_rows_result().unwrap().rows_num()
+    };
+    let claim = |version: &str| {
+        format!("UPDATE system.local SET schema_version = {version} WHERE key = 'local'")
+    };
+    let version = session.await_schema_agreement().await.unwrap().to_string();
+    let before = keyspaces().await;
+    on_it(claim("00000000-0000-4000-8000-000000000001")).await;
+    let migrated = timeout(Duration::from_secs(3), migrate(address, plan)).await;
+    assert!(migrated.is_err(), "{migrated:?}");
+    assert_eq!(keyspaces().await, before);
+    on_it(claim(&version)).await;
+    // Three nodes on a busy machine may take their time to agree on tables; repeating is
+    // harmless, as it is for a user.
+    at_last(async || migrate(address, plan).await).await;
+    assert_eq!(keyspaces().await, before + 1);
+}
+
 #[test]
 fn two_of_three_nodes_are_enough() {
     let cassandra = Cassandra::start(3).unwrap();
@@ -44,9 +84,7 @@ fn two_of_three_nodes_are_enough() {
     let plan = Plan { replication: "3".parse().unwrap(), ..plan() };
     let mut written = Vec::new();
     block_on(async {
-        // Three nodes on a busy machine may take their time to agree on tables; repeating is
-        // harmless, as it is for a user.
-        at_last(async || migrate(&address, &plan).await).await;
+        migrate_waits_for_nodes_that_disagree(&cassandra, &address, &plan).await;
         let store = CassandraStore::connect(&address).await.unwrap();
         let mut go_on = async |store: &CassandraStore| {
             for _ in 0..3 {
