@@ -5,8 +5,13 @@ use rdkafka::error::KafkaError;
 
 use crate::settings::{KafkaSettings, Settings};
 
-/// What every client needs: where Kafka is, and who asks.
+/// What a client needs that only looks things up.
 pub fn base_config(kafka: &KafkaSettings) -> ClientConfig {
+    with_properties(own_config(kafka), kafka)
+}
+
+/// What every client needs: where Kafka is, and who asks.
+fn own_config(kafka: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &kafka.brokers)
@@ -44,7 +49,7 @@ pub fn base_config(kafka: &KafkaSettings) -> ClientConfig {
 
 /// The consumer of the group.
 pub fn consumer_config(settings: &Settings) -> ClientConfig {
-    let mut config = base_config(&settings.kafka);
+    let mut config = own_config(&settings.kafka);
     let queue_kib = (settings.fetch_queue / 1024).max(1);
     // No answer is much larger than the queue, or the queue would not bound the memory. A single
     // larger message still comes: brokers send at least one batch.
@@ -69,7 +74,7 @@ pub fn consumer_config(settings: &Settings) -> ClientConfig {
 
 /// The producer of dead letters, and of replays.
 pub fn producer_config(kafka: &KafkaSettings) -> ClientConfig {
-    let mut config = base_config(kafka);
+    let mut config = own_config(kafka);
     config
         // Brokers that make topics by themselves may make the dead-letter topic.
         .set("allow.auto.create.topics", "true")

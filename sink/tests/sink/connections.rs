@@ -114,11 +114,17 @@ fn tls_and_scram() {
     };
     let trust = [format!("--kafka-security-tls-ca-file={}", kafka.ca_pem().unwrap().display())];
     let mistrust = ["--kafka-security-tls-enabled=true".to_owned()];
+    // Properties of Kafka's client hold for all of its connections.
+    let unverified = [
+        mistrust[0].clone(),
+        "--kafka-property=enable.ssl.certificate.verification=false".to_owned(),
+    ];
 
     let scram_brokers = kafka.scram_brokers().unwrap();
     let tls_brokers = kafka.tls_brokers().unwrap();
     let right_user = user(&right);
-    let good: [(&str, &[String]); 2] = [(&scram_brokers, &right_user), (&tls_brokers, &trust)];
+    let good: [(&str, &[String]); 3] =
+        [(&scram_brokers, &right_user), (&tls_brokers, &trust), (&tls_brokers, &unverified)];
     for (index, (brokers, flags)) in good.into_iter().enumerate() {
         let store = Store::sqlite();
         let group = format!("--kafka-group=secure-{index}");
