@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::OwnedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
@@ -28,6 +28,7 @@ pub fn read_one(
     // A group is demanded of every consumer; this one neither joins nor commits.
     config.set("group.id", &kafka.group).set("enable.auto.commit", "false");
     config.set("enable.auto.offset.store", "false").set("auto.offset.reset", "error");
+    config.set("enable.partition.eof", "true");
     config.set("queued.min.messages", "1").set("queued.max.messages.kbytes", "1024");
     let consumer: BaseConsumer<QuietContext> =
         config.create_with_context(QuietContext::default())?;
@@ -43,11 +44,10 @@ pub fn read_one(
         match consumer.poll(POLL) {
             // A compacted topic goes on with a later one.
             Some(Ok(message)) => return Ok((message.offset() == offset).then(|| message.detach())),
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
             Some(Err(error)) if Instant::now() >= deadline => return Err(error),
             None if Instant::now() >= deadline => {
-                return Err(rdkafka::error::KafkaError::MessageConsumption(
-                    rdkafka::error::RDKafkaErrorCode::OperationTimedOut,
-                ));
+                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
             }
             Some(Err(_)) | None => {}
         }
