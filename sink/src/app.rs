@@ -132,12 +132,12 @@ fn run(settings: Settings) -> Result<Exit, Failure> {
     tracing::info!(store = %settings.store, "the store is open");
     check_topics(&settings.kafka, &dead_letter_topics(&settings), settings.startup_timeout)?;
 
-    let consumer = join_group(&settings)?;
+    let consumer = join_group(&settings, &health)?;
     let (lag_stop, lag_stopped) = mpsc::channel();
     let lag = {
-        let (consumer, metrics) = (Arc::clone(&consumer), Arc::clone(&metrics));
-        let interval = settings.lag_interval;
-        spawn("lag", move || lag::watch(&consumer, &metrics, interval, &lag_stopped))?
+        let (consumer, settings) = (Arc::clone(&consumer), Arc::clone(&settings));
+        let (health, metrics) = (Arc::clone(&health), Arc::clone(&metrics));
+        spawn("lag", move || lag::watch(&consumer, &settings, &health, &metrics, &lag_stopped))?
     };
     let (batches, batches_to_write) = mpsc::channel();
     let (done_sender, done) = mpsc::channel();
@@ -239,10 +239,14 @@ fn open_store(
     }
 }
 
-fn join_group(settings: &Settings) -> Result<Arc<BaseConsumer<ConsumerEvents>>, Failure> {
+fn join_group(
+    settings: &Settings,
+    health: &Arc<Health>,
+) -> Result<Arc<BaseConsumer<ConsumerEvents>>, Failure> {
     let failed = |error| Failure::new(Exit::Failed, format!("kafka consumer: {error}"));
+    let context = ConsumerEvents::new(Arc::clone(health));
     let consumer: BaseConsumer<ConsumerEvents> =
-        consumer_config(settings).create_with_context(ConsumerEvents::default()).map_err(failed)?;
+        consumer_config(settings).create_with_context(context).map_err(failed)?;
     let topics: Vec<&str> = settings.kafka.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(failed)?;
     Ok(Arc::new(consumer))

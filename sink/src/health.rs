@@ -2,7 +2,7 @@
 //!
 //! Nothing sends requests to a sink, so readiness steers no traffic: it is there for rollouts and
 //! for people. A new version that cannot reach its store must not replace the one that can, and
-//! whoever looks must see what is away. That is why it is no latch: it goes back to unready when
+//! whoever looks must see what is away. That is why it is no latch: it goes back to unready when Kafka,
 //! the store or the dead-letter topic has been away for longer than `unready_after`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ pub struct Health {
     joined: AtomicBool,
     opened: AtomicBool,
     draining: AtomicBool,
+    kafka: Away,
     store: Away,
     dead_letters: Away,
 }
@@ -59,6 +60,7 @@ impl Health {
             joined: AtomicBool::new(false),
             opened: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            kafka: Away::default(),
             store: Away::default(),
             dead_letters: Away::default(),
         }
@@ -77,6 +79,25 @@ impl Health {
     /// The sink was asked to stop.
     pub fn draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Kafka did not answer.
+    pub fn kafka_fails(&self, reason: &dyn std::fmt::Display) {
+        if self.kafka.fails(reason.to_string()) {
+            tracing::warn!(error = %reason, "kafka does not answer, trying on");
+        }
+    }
+
+    /// Kafka answered.
+    pub fn kafka_works(&self) {
+        if let Some(away) = self.kafka.works() {
+            tracing::info!(away_seconds = away.as_secs_f64(), "kafka answers again");
+        }
+    }
+
+    /// Whether Kafka's last answer did not come.
+    pub fn is_kafka_away(&self) -> bool {
+        self.kafka.lock().is_some()
     }
 
     /// The store did not take a batch.
@@ -118,8 +139,13 @@ impl Health {
         if self.draining.load(Ordering::Relaxed) {
             return Some("stopping".to_owned());
         }
-        let store = self.store.reason("the store", self.unready_after);
-        store.or_else(|| self.dead_letters.reason("the dead-letter topic", self.unready_after))
+        let away = |(name, away): (&str, &Away)| away.reason(name, self.unready_after);
+        let all = [
+            ("Kafka", &self.kafka),
+            ("the store", &self.store),
+            ("the dead-letter topic", &self.dead_letters),
+        ];
+        all.into_iter().find_map(away)
     }
 }
 
@@ -144,6 +170,10 @@ mod tests {
         assert!(health.unready().unwrap().ends_with("t: denied"));
         health.dead_letters_work();
         assert_eq!(health.unready(), None);
+        health.kafka_fails(&"refused");
+        assert_eq!(health.unready().as_deref(), Some("Kafka has been away for 0 s: refused"));
+        health.kafka_works();
+        assert!(!health.is_kafka_away() && health.unready().is_none());
         health.draining();
         assert_eq!(health.unready().as_deref(), Some("stopping"));
     }

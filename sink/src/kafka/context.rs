@@ -10,6 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
+use crate::health::Health;
+
 /// The last error that a client reported by itself, kept because the call that waits for the
 /// answer only learns that time is up.
 #[derive(Debug, Default)]
@@ -95,17 +97,29 @@ pub enum Incident {
     Revoked(TopicPartitionList),
 }
 
-/// The context of the group's consumer: a mailbox of incidents.
+/// The context of the group's consumer: a mailbox of incidents, and whether Kafka is there.
 ///
 /// Librdkafka lets a rebalance take its time: partitions that are revoked stay with the consumer
 /// until it unassigns them. So nothing is done in the callback but to write it down.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ConsumerEvents {
     incidents: Mutex<Vec<Incident>>,
     closing: AtomicBool,
+    errors: ClientErrors,
+    health: Arc<Health>,
 }
 
 impl ConsumerEvents {
+    /// Nothing has happened yet; `health` is told when no broker can be reached any more.
+    pub fn new(health: Arc<Health>) -> ConsumerEvents {
+        ConsumerEvents {
+            incidents: Mutex::default(),
+            closing: AtomicBool::new(false),
+            errors: ClientErrors::default(),
+            health,
+        }
+    }
+
     /// What happened since the last call, oldest first.
     pub fn take(&self) -> Vec<Incident> {
         std::mem::take(&mut *lock(&self.incidents))
@@ -124,8 +138,13 @@ impl ClientContext for ConsumerEvents {
 
     /// None of them ends the sink: the client tries again by itself, and what is refused today, say
     /// because a password changes, may be let in tomorrow.
-    fn error(&self, _: KafkaError, reason: &str) {
+    fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(reason = without_client(reason), "kafka client error");
+        self.errors.note(&error, reason);
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            let reason = self.errors.last().unwrap_or_else(|| without_client(reason).to_owned());
+            self.health.kafka_fails(&reason);
+        }
     }
 }
 

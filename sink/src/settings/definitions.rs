@@ -69,7 +69,7 @@ pub const DEFINITIONS: [Definition; 26] = [
         "unready_after",
         "10s",
         "DURATION",
-        "Not ready once the store or the dead-letter topic has been away for so long",
+        "Not ready once Kafka, the store or the dead-letter topic has been away for so long",
     ),
     with(
         "http.listen",
