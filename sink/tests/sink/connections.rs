@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 use statetrail_servers::{Kafka, KafkaOptions, Scram};
 use tempfile::tempdir;
@@ -72,11 +71,9 @@ fn what_is_not_there_is_named_with_a_code() {
             "--startup-timeout",
             "1s",
         ];
-        let begun = Instant::now();
         let (exit, error) = failure(&arguments);
         assert_eq!(exit, Some(code), "{error}");
         assert!(error.contains(told), "{error}");
-        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     }
     let unmade = folder.path().join("unmade.db");
     let output = run(&[
@@ -146,13 +143,4 @@ fn tls_and_scram() {
         assert_eq!(exit, Some(12), "{error}");
         assert!(error.contains("does not let us in") && !error.contains("mistaken"), "{error}");
     }
-}
-
-#[test]
-fn it_starts_in_a_moment() {
-    let begun = Instant::now();
-    let output =
-        run(&["--store=sqlite:x.db", "--kafka-brokers=b:1", "--kafka-topics=t", "--check"]);
-    assert!(output.status.success());
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
