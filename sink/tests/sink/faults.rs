@@ -25,17 +25,20 @@ fn killed_again_and_again_under_load() {
     // Whoever comes again under its old name gets its partitions at once.
     let same_member = ["--kafka-property", "group.instance.id=one"];
     let settings = SinkSettings::new(&topic, &store).with(&SMALL).with(&same_member);
-    let produced = thread::scope(|scope| {
-        let load = scope.spawn(|| load(&topic, 0..40_000, 4000));
-        for kill in 1..=10 {
+    let mut produced = Produced::default();
+    for kill in 1..=10 {
+        // However much it stores before it is looked at, there is enough for each of them.
+        let numbers = (kill - 1) * 4000..kill * 4000;
+        produced.add(thread::scope(|scope| {
+            let load = scope.spawn(|| load(&topic, numbers, 4000));
             let sink = Sink::start(&settings);
             // It dies in the middle of its work, at another place each time.
-            let enough = f64::from(300 * kill);
+            let enough = 300.0 * kill as f64;
             wait_until("it has stored some", || sink.metric("sink_events_total") >= enough);
             sink.kill();
-        }
-        load.join().unwrap()
-    });
+            load.join().unwrap()
+        }));
+    }
     let sink = Sink::start_ready(&settings);
     topic.wait_until_committed();
     assert_contents(&store, &produced);

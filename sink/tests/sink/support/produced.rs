@@ -35,6 +35,13 @@ impl Produced {
         }
     }
 
+    /// And what was produced by another load, of other events.
+    pub(crate) fn add(&mut self, other: Produced) {
+        for (name, trail) in other.trails {
+            self.trails.entry(name).or_default().extend(trail);
+        }
+    }
+
     /// What a store has to hold then, worked out without one.
     pub(crate) fn contents(&self) -> Contents {
         let trails: Vec<Vec<KnownEvent>> =
