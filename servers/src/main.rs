@@ -1,8 +1,10 @@
 //! `make stack`, `make stack-down`, and the servers that `make test` runs its tests with.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use statetrail_servers::{Error, Stack, StackFile};
 
@@ -18,6 +20,10 @@ const TOPIC: &str = "events";
 const PARTITIONS: u32 = 4;
 const KEYSPACE: &str = "trail";
 const METRICS: &str = "127.0.0.1:9464";
+/// What the sink logs once it reads.
+const READS: &str = "partitions assigned";
+const READS_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -57,7 +63,10 @@ fn up(binaries: Option<(&str, &str)>) -> Result<ExitCode, Error> {
     let store = format!("cassandra://{}/{KEYSPACE}", stack.cassandra().contact_points().join(","));
     migrate(statetrail, &store)?;
     let mut file = stack.leave_up()?;
-    file.adopt("sink", start_sink(sink, &file.kafka_brokers, &store)?)?;
+    if let Err(error) = start_sink(sink, &mut file, &store) {
+        file.end()?;
+        return Err(error);
+    }
     println!("the stack is up until `make stack-down` ends it");
     println!("events go from the topic {TOPIC} into {store}");
     println!("the sink: http://{METRICS}/metrics, its log: target/stack/sink.log");
@@ -77,23 +86,42 @@ fn migrate(statetrail: &str, store: &str) -> Result<(), Error> {
 }
 
 /// Starts the sink in a process group of its own, so that Ctrl-C in the terminal where the stack
-/// was started does not end it. Returns its process id.
-fn start_sink(sink: &str, brokers: &str, store: &str) -> Result<u32, Error> {
+/// was started does not end it, and waits until it reads.
+fn start_sink(sink: &str, file: &mut StackFile, store: &str) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::Tool {
         what: "starting the sink".to_owned(),
         output: error.to_string(),
     };
-    let log = File::create(StackFile::folder().join("sink.log")).map_err(failed)?;
-    let child = Command::new(sink)
-        .args(["--store", store, "--kafka-brokers", brokers, "--kafka-topics", TOPIC])
-        .args(["--http-listen", METRICS])
+    let log_file = StackFile::folder().join("sink.log");
+    let log = File::create(&log_file).map_err(failed)?;
+    let mut child = Command::new(sink)
+        .args(["--store", store, "--kafka-brokers", &file.kafka_brokers])
+        .args(["--kafka-topics", TOPIC, "--http-listen", METRICS])
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(failed)?)
         .stderr(log)
         .process_group(0)
         .spawn()
         .map_err(failed)?;
-    Ok(child.id())
+    file.adopt("sink", child.id())?;
+    let begun = Instant::now();
+    loop {
+        let log = fs::read_to_string(&log_file).map_err(failed)?;
+        if log.contains(READS) {
+            return Ok(());
+        }
+        let server = || "the sink".to_owned();
+        if child.try_wait().map_err(failed)?.is_some() {
+            let last = log.lines().last().unwrap_or_default().to_owned();
+            return Err(Error::Ended { server: server(), reason: last, log: log_file });
+        }
+        if begun.elapsed() > READS_WITHIN {
+            let what = "joining its group".to_owned();
+            let limit = READS_WITHIN;
+            return Err(Error::TooSlow { server: server(), what, limit, log: log_file });
+        }
+        thread::sleep(LOOK_EVERY);
+    }
 }
 
 fn print(file: &StackFile) -> ExitCode {
