@@ -39,10 +39,14 @@ pub fn run_from_environment() -> Exit {
     };
     let args = match args::parse(std::env::args_os(), environment) {
         Ok(args) => args,
-        Err(error) => {
+        Err(error) if error.use_stderr() => {
+            tell(&one_line(&error));
+            return Exit::Settings;
+        }
+        Err(help) => {
             // Nobody is to be told if the output is closed.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Settings } else { Exit::Done };
+            let _ = help.print();
+            return Exit::Done;
         }
     };
     let shown = (args.action == Action::Print).then(|| show(&args.layers));
@@ -69,6 +73,14 @@ pub fn run_from_environment() -> Exit {
         tell(&format!("error: {failure}"));
         failure.exit
     })
+}
+
+/// What is wrong with the command line, with what clap advises.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+    format!("{}: see statetrail-sink --help", told.join(", "))
 }
 
 fn say(line: &str) {

@@ -53,7 +53,10 @@ pub fn parse(
         let place = path.display().to_string();
         match std::fs::read_to_string(&path) {
             Ok(text) => layers.add_file(&place, &text),
-            Err(error) => layers.faults.push(format!("{place}: the file cannot be read: {error}")),
+            Err(error) => {
+                layers.lacks_file = true;
+                layers.faults.push(format!("{place}: the file cannot be read: {error}"));
+            }
         }
     }
     layers.add_environment(variables.into_iter(), &[CONFIG_VARIABLE]);

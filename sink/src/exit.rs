@@ -103,6 +103,26 @@ impl From<StoreError> for Failure {
             | StoreError::Damaged { .. } => Exit::StoreOther,
             _ => Exit::Failed,
         };
-        Failure::new(exit, error)
+        match way_out(&error) {
+            Some(way_out) => Failure::new(exit, format!("{error}: {way_out}")),
+            None => Failure::new(exit, error),
+        }
+    }
+}
+
+/// What to do about it, where the store itself does not say.
+fn way_out(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Unavailable { .. } => {
+            Some("check the address in store, and that it runs and can be reached from here")
+        }
+        StoreError::Denied { .. } => Some("check the user and the password of store"),
+        StoreError::Open { .. } | StoreError::ReadOnly { .. } | StoreError::NotAStore { .. } => {
+            Some("name another place with store, or mend this one")
+        }
+        StoreError::OtherSettings { .. } => {
+            Some("give the keyspace its copies back, or make another store")
+        }
+        _ => None,
     }
 }

@@ -14,6 +14,8 @@ use crate::settings::KafkaSettings;
 
 /// One question, so that a refusal is seen soon.
 const ASK_WITHIN: Duration = Duration::from_secs(3);
+/// How long to listen for what the client says about an answer that did not come.
+const SAID_WITHIN: Duration = Duration::from_millis(50);
 /// How long a broker that makes topics by itself may take.
 const MADE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -83,10 +85,11 @@ fn ask(
     deadline: Instant,
 ) -> Result<Option<usize>, Failure> {
     loop {
-        // Errors are told by polling, and only then.
-        let _ = consumer.poll(Duration::ZERO);
         let answer = consumer.fetch_metadata(Some(topic), ask_within(deadline));
-        let _ = consumer.poll(Duration::ZERO);
+        if answer.is_err() {
+            // Errors are told by polling, one after the other.
+            let _ = consumer.poll(SAID_WITHIN);
+        }
         if let Some(found) = understand(kafka, errors, topic, answer, deadline)? {
             return Ok(found.count());
         }

@@ -18,6 +18,17 @@ pub struct Given {
     pub origin: String,
 }
 
+impl Given {
+    /// The setting and where it stands. Flags and variables say both themselves.
+    pub fn name(&self, key: &str) -> String {
+        let Given { origin, .. } = self;
+        match origin.starts_with("--") || origin.starts_with(VARIABLE_PREFIX) {
+            true => origin.clone(),
+            false => format!("{origin}: {key}"),
+        }
+    }
+}
+
 /// Everything that was given.
 #[derive(Debug, Default)]
 pub struct Layers {
@@ -27,6 +38,8 @@ pub struct Layers {
     pub properties: BTreeMap<String, Given>,
     /// What is wrong, a line each.
     pub faults: Vec<String>,
+    /// A file was named and is not understood: what seems to be missing may stand in it.
+    pub lacks_file: bool,
 }
 
 impl Layers {
@@ -60,6 +73,7 @@ impl Layers {
         match Document::parse(text) {
             Ok(document) => self.add_table(place, text, "", document.as_item()),
             Err(error) => {
+                self.lacks_file = true;
                 let line = error.span().map_or(1, |span| line_of(text, span.start));
                 let message = error.message().replace('\n', ", ");
                 self.faults.push(format!("{place}:{line}: not TOML: {message}"));

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use statetrail_store::StoreAddress;
+use statetrail_store::{StoreAddress, StoreAddressError};
 
 use crate::batch::BatchLimits;
 use definitions::{definition, is_secret_property};
@@ -286,6 +286,9 @@ impl Check {
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
         if !self.layers.given.contains_key(key) {
+            if self.layers.lacks_file {
+                return None;
+            }
             let names = definition(key).map(|it| (it.flag(), it.variable())).unwrap_or_default();
             let message = format!(
                 "{key} is missing: set it in the file, with --{} or with {}",
@@ -309,7 +312,7 @@ impl Check {
                 // The address of a store may hold a password, so its own message tells enough.
                 let text =
                     if key == STORE { String::new() } else { format!(" is {:?}", given.text) };
-                let fault = format!("{}: {key}{text}: {reason}", given.origin);
+                let fault = format!("{}{text}: {reason}", given.name(key));
                 self.layers.faults.push(fault);
                 None
             }
@@ -334,13 +337,13 @@ impl Check {
     }
 
     fn goes_with(&mut self, key: &str, other: &str) {
-        let origin = self.layers.given.get(key).map_or("", |given| &given.origin);
-        self.layers.faults.push(format!("{origin}: {key} is set, so {other} has to be set too"));
+        let name = self.layers.given.get(key).map(|given| given.name(key)).unwrap_or_default();
+        self.layers.faults.push(format!("{name} is set, so {other} has to be set too"));
     }
 
     fn fault(&mut self, key: &'static str, message: &str) {
-        let origin = self.layers.given.get(key).map_or("", |given| &given.origin);
-        self.layers.faults.push(format!("{origin}: {key}: {message}"));
+        let name = self.layers.given.get(key).map(|given| given.name(key)).unwrap_or_default();
+        self.layers.faults.push(format!("{name}: {message}"));
     }
 }
 
@@ -372,7 +375,10 @@ fn check_topic(topic: &str) -> Result<(), String> {
 }
 
 fn store_address(text: &str) -> Result<StoreAddress, String> {
-    text.parse().map_err(|error: statetrail_store::StoreAddressError| error.to_string())
+    text.parse().map_err(|error: StoreAddressError| match error {
+        StoreAddressError::Cassandra { .. } => error.to_string(),
+        _ => format!("{error}; a store is sqlite:PATH or cassandra://HOST:PORT/KEYSPACE"),
+    })
 }
 
 fn mechanism(text: &str) -> Result<String, String> {

@@ -38,6 +38,27 @@ fn a_file_gives_settings() {
 }
 
 #[test]
+fn a_file_that_is_not_understood_is_the_only_fault() {
+    let faults = faults("store = ");
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with("sink.toml:1: not TOML: "), "{faults:?}");
+}
+
+#[test]
+fn flags_and_variables_are_named_once() {
+    let mut layers = of_file(GOOD);
+    layers.set("store", "trail.db", "--store");
+    layers.set("batch.max_events", "0", "STATETRAIL_SINK_BATCH_MAX_EVENTS");
+    let faults = Settings::check(layers).unwrap_err();
+    let expected = [
+        "--store: trail.db: the kind of store is missing; a store is sqlite:PATH or \
+         cassandra://HOST:PORT/KEYSPACE",
+        "STATETRAIL_SINK_BATCH_MAX_EVENTS is \"0\": not a whole number above 0",
+    ];
+    assert_eq!(faults, expected);
+}
+
+#[test]
 fn every_fault_is_told_with_its_place() {
     for (text, expected) in [
         ("stor = 1", "sink.toml:1: unknown setting stor, did you mean store?"),
@@ -128,7 +149,7 @@ fn flags_come_before_variables_and_variables_before_the_file() {
         "unknown variable STATETRAIL_SINK_KAFKA_TOPIC, did you mean STATETRAIL_SINK_KAFKA_TOPICS?";
     assert_eq!(wrong, [hint]);
     let wrong = check(&["--commit-interval=0s"], &[]).unwrap_err();
-    assert!(wrong[0].starts_with("--commit-interval: commit_interval is \"0s\""), "{wrong:?}");
+    assert!(wrong[0].starts_with("--commit-interval is \"0s\""), "{wrong:?}");
     let property = check(&["--kafka-property=fetch.wait.max.ms=7"], &[]).unwrap();
     assert_eq!(property.kafka.properties["fetch.wait.max.ms"], "7");
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use statetrail_servers::{Kafka, KafkaOptions, Scram};
+use statetrail_servers::{Cassandra, Kafka, KafkaOptions, Scram};
 use tempfile::tempdir;
 
 use crate::support::{Sink, SinkSettings, Store, Topic, assert_stored, events};
@@ -37,16 +37,22 @@ fn what_is_not_there_is_named_with_a_code() {
     let no_store = folder.path().join("text.db");
     std::fs::write(&no_store, "this is a text and no database, and long enough to tell").unwrap();
     let no_store = address(&no_store);
+    let nodes = Cassandra::shared().unwrap().contact_points().join(",");
+    let no_keyspace = format!("cassandra://{nodes}/nowhere");
+    let make_it = format!("make it with statetrail migrate --store {no_keyspace}");
     let letters = topic.dead_letter_name();
     let cases = [
+        (store.as_str(), "127.0.0.1:1", &*topic.name, &*letters, 10, "Connection refused"),
+        (&store, "127.0.0.1:1", &topic.name, &letters, 10, "no broker of 127.0.0.1:1 answers"),
         (
-            store.as_str(),
-            "127.0.0.1:1",
-            &*topic.name,
-            &*letters,
-            10,
-            "no broker of 127.0.0.1:1 answers",
+            "cassandra://127.0.0.1:1/trail",
+            kafka.brokers(),
+            &topic.name,
+            &letters,
+            13,
+            "does not answer: it refused the connection",
         ),
+        (&no_keyspace, kafka.brokers(), &topic.name, &letters, 15, &make_it),
         (&store, kafka.brokers(), "nowhere", &letters, 11, "topic nowhere is missing"),
         (
             &no_folder,
@@ -88,6 +94,15 @@ fn what_is_not_there_is_named_with_a_code() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains(&format!("topic {}: 1 partitions", topic.name)), "{told}");
     assert!(!unmade.exists(), "a check makes no store");
+}
+
+#[test]
+fn a_flag_that_does_not_exist_is_told_in_one_line() {
+    let output = run(&["--batch-max-event", "5"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), told.lines().count()), (Some(2), 1), "{told}");
+    assert!(told.starts_with("error: unexpected argument '--batch-max-event' found, "), "{told}");
+    assert!(told.contains("'--batch-max-events': see statetrail-sink --help"), "{told}");
 }
 
 #[test]
