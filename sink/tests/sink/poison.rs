@@ -108,6 +108,24 @@ fn poison_among_good_messages_goes_to_its_own_topic_and_the_rest_flows() {
     assert_eq!(sink.stop().code, Some(0));
 }
 
+/// It is an event, but longer than a request to Cassandra may be.
+#[test]
+fn a_line_that_cassandra_refuses_becomes_a_dead_letter() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::with(kafka.brokers(), "longest", 1, &[("max.message.bytes", "20000000")]);
+    let store = Store::cassandra();
+    let mut longest = event(1);
+    longest.line = Some("y".repeat(17_000_000));
+    topic.produce(&[event(0), longest.clone(), event(2)]);
+    let sink = Sink::start_ready(&SinkSettings::new(&topic, &store));
+    topic.wait_until_committed();
+    assert_stored(&store, &[event(0), event(2)]);
+    let letters = dead_letters(&topic, 1);
+    assert!(letters[0].payload() == Some(&message(&[longest])), "it is not whole");
+    assert_eq!(header(&letters[0], "statetrail-error-kind").as_deref(), Some("store"));
+    assert_eq!(sink.stop().code, Some(0));
+}
+
 #[test]
 fn events_of_others_are_stored_in_every_mode() {
     let kafka = Kafka::shared().unwrap();

@@ -1,5 +1,6 @@
-//! Events that the store refuses for what they are. No real store does that with an event that
-//! the reader takes, so a store that does is put before the real one.
+//! Events that the store refuses for what they are, one of them no longer in Kafka. Real stores
+//! refuse only lines of many megabytes, of which no batch has several (`poison.rs` has one), so a
+//! store that is more choosy is put before the real one.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::mpsc::channel;

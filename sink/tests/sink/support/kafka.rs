@@ -49,7 +49,7 @@ impl Topic {
             made.into_iter().for_each(|result| drop(result.unwrap()));
         });
         let producer = config(brokers)
-            .set("message.max.bytes", "20000000")
+            .set("message.max.bytes", "40000000")
             .set("queue.buffering.max.messages", "1000000")
             .set("linger.ms", "5")
             .set("message.timeout.ms", "120000")
