@@ -125,7 +125,10 @@ fn letters_are_listed_shown_and_sent_back() {
     let replayed = ask(&["replay", "--kind", "time", "--output", "json"]);
     let view: serde_json::Value = serde_json::from_slice(&replayed.stdout).unwrap();
     assert_eq!((view["sent"].as_u64(), replayed.status.code()), (Some(2), Some(0)));
-    assert!(ask(&["replay", "0:1"]).status.success());
+    let some = ask(&["replay", "0:1", "0:77"]);
+    assert_eq!(some.status.code(), Some(1));
+    let told = text(&some.stdout);
+    assert!(told.starts_with("1 sent back\n0:77 not sent: there is no such letter"), "{told}");
     let back = consume(kafka.brokers(), &topic, 3);
     let values: Vec<_> = back.iter().map(|it| it.payload().map(text)).collect();
     assert_eq!(values, [Some("{\"a\": 1}".to_owned()), Some("third".to_owned()), None]);

@@ -50,14 +50,7 @@ pub fn parse(
         found.map(|(_, path)| PathBuf::from(path))
     };
     if let Some(path) = matches.get_one::<PathBuf>("config").cloned().or_else(from_variable) {
-        let place = path.display().to_string();
-        match std::fs::read_to_string(&path) {
-            Ok(text) => layers.add_file(&place, &text),
-            Err(error) => {
-                layers.lacks_file = true;
-                layers.faults.push(format!("{place}: the file cannot be read: {error}"));
-            }
-        }
+        layers.read_file(&path);
     }
     layers.add_environment(variables.into_iter(), &[CONFIG_VARIABLE]);
     for definition in &DEFINITIONS {

@@ -222,12 +222,17 @@ fn send_back(args: &DlqReplayArgs, output: &mut Output<'_>) -> Result<Exit, Fail
         Filter { places: args.letters.clone(), kind: args.kind.clone(), partition: args.partition };
     let mut replay = replay(&topic).map_err(failure_of)?;
     let mut meant = 0_u64;
+    let mut missing = args.letters.clone();
     let mut told = Instant::now();
     let tells = output.is_text() && std::io::stderr().is_terminal();
     read(&topic, &filter, |letter| {
         meant += 1;
+        missing.retain(|place| *place != letter.place);
         if let Err(failure) = replay.send(letter) {
             return ControlFlow::Break(Err(failure_of(failure)));
+        }
+        if missing.is_empty() && !args.letters.is_empty() {
+            return ControlFlow::Break(Ok(()));
         }
         if tells && told.elapsed() >= TELL_EVERY {
             told = Instant::now();
@@ -240,9 +245,14 @@ fn send_back(args: &DlqReplayArgs, output: &mut Output<'_>) -> Result<Exit, Fail
     if tells {
         let _ = write!(std::io::stderr(), "\r");
     }
-    let has_skipped = !replayed.skipped.is_empty();
     let skipped = replayed.skipped.into_iter();
-    let skipped = skipped.map(|(letter, reason)| SkippedView { letter, reason }).collect();
+    let mut skipped: Vec<SkippedView> =
+        skipped.map(|(letter, reason)| SkippedView { letter, reason }).collect();
+    skipped.extend(missing.iter().map(|letter| SkippedView {
+        letter: letter.to_string(),
+        reason: "there is no such letter, or it does not fit what else was asked".to_owned(),
+    }));
+    let has_skipped = !skipped.is_empty();
     let view = ReplayView { sent: replayed.sent, skipped };
     if output.is_text() {
         writeln!(output, "{} sent back", view.sent)?;

@@ -39,13 +39,7 @@ impl DeadLetterTopic {
     ) -> Result<DeadLetterTopic, Vec<String>> {
         let mut layers = Layers::of_defaults();
         if let Some(path) = config {
-            let place = path.display().to_string();
-            match std::fs::read_to_string(path) {
-                Ok(text) => layers.add_file(&place, &text),
-                Err(error) => {
-                    layers.faults.push(format!("{place}: the file cannot be read: {error}"));
-                }
-            }
+            layers.read_file(path);
         }
         if let Some(brokers) = brokers {
             layers.set("kafka.brokers", brokers, "--brokers");
@@ -63,7 +57,7 @@ impl DeadLetterTopic {
                 ));
             }
         }
-        if !missing.is_empty() {
+        if !missing.is_empty() && !layers.lacks_file {
             missing.extend(layers.faults);
             return Err(missing);
         }

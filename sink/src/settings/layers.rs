@@ -2,6 +2,7 @@
 //! is collected whole, with every fault in it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use toml_edit::{Document, Item, Value};
 
@@ -66,6 +67,18 @@ impl Layers {
             return;
         }
         self.properties.insert(name.to_owned(), Given { text: text.to_owned(), origin });
+    }
+
+    /// Adds what the file at that path says.
+    pub fn read_file(&mut self, path: &Path) {
+        let place = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.add_file(&place, &text),
+            Err(error) => {
+                self.lacks_file = true;
+                self.faults.push(format!("{place}: the file cannot be read: {error}"));
+            }
+        }
     }
 
     /// Adds what a file in TOML says; `place` is its name.
