@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use scylla::_macro_internal::SerializeValue;
 use scylla::errors::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::RowWriter;
@@ -23,18 +22,24 @@ pub(super) fn earliest_counts(time: Time) -> i64 {
     (!time.nanos()).max(i64::MIN + 1)
 }
 
-/// Serializes the values one after the other, in the order of the statement's marks.
-macro_rules! in_order {
-    ($context:ident, $writer:ident, $($value:expr),+ $(,)?) => {{
-        let mut columns = $context.columns().iter();
-        $(
-            // The statement has as many marks as the row has values, so there is a column.
-            if let Some(column) = columns.next() {
-                SerializeValue::serialize(&$value, column.typ(), $writer.make_cell_writer())?;
+/// How a row goes into its statement: its values are serialized in the order of the marks.
+macro_rules! serialized {
+    ($row:ident, |$self:ident, $context:ident, $writer:ident| $values:expr) => {
+        impl SerializeRow for $row<'_> {
+            fn serialize(
+                &self,
+                $context: &RowSerializationContext<'_>,
+                $writer: &mut RowWriter<'_>,
+            ) -> Result<(), SerializationError> {
+                let $self = self;
+                $values
             }
-        )+
-        Ok(())
-    }};
+
+            fn is_empty(&self) -> bool {
+                false
+            }
+        }
+    };
 }
 
 /// A row of `events`. Its cells are encoded only when they are serialized, so that nothing is
@@ -46,39 +51,28 @@ pub(super) struct EventRow<'a> {
     pub(super) time_to_live: i32,
 }
 
-impl SerializeRow for EventRow<'_> {
-    fn serialize(
-        &self,
-        context: &RowSerializationContext<'_>,
-        writer: &mut RowWriter<'_>,
-    ) -> Result<(), SerializationError> {
-        let KnownEvent { event, known_at } = self.known;
-        let mut changes = Vec::with_capacity(64);
-        encode_changes(&event.changes, &mut changes);
-        let origin = encode_origin(event).map_err(SerializationError::new)?;
-        in_order!(
-            context,
-            writer,
-            self.shard,
-            self.bucket,
-            event.entity.as_str(),
-            event.time.nanos(),
-            signed(event.seq),
-            event.id.0.as_slice(),
-            known_at.nanos(),
-            event.name.as_str(),
-            changes.as_slice(),
-            origin.as_slice(),
-            event.line.as_deref(),
-            earliest_counts(*known_at),
-            self.time_to_live,
-        )
-    }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
+serialized!(EventRow, |row, context, writer| {
+    let KnownEvent { event, known_at } = row.known;
+    let mut changes = Vec::with_capacity(64);
+    encode_changes(&event.changes, &mut changes);
+    let origin = encode_origin(event).map_err(SerializationError::new)?;
+    (
+        row.shard,
+        row.bucket,
+        event.entity.as_str(),
+        event.time.nanos(),
+        signed(event.seq),
+        event.id.0.as_slice(),
+        known_at.nanos(),
+        event.name.as_str(),
+        changes.as_slice(),
+        origin.as_slice(),
+        event.line.as_deref(),
+        earliest_counts(*known_at),
+        row.time_to_live,
+    )
+        .serialize(context, writer)
+});
 
 /// A row of `timeline`.
 pub(super) struct PlaceRow<'a> {
@@ -88,33 +82,22 @@ pub(super) struct PlaceRow<'a> {
     pub(super) time_to_live: i32,
 }
 
-impl SerializeRow for PlaceRow<'_> {
-    fn serialize(
-        &self,
-        context: &RowSerializationContext<'_>,
-        writer: &mut RowWriter<'_>,
-    ) -> Result<(), SerializationError> {
-        let event = self.event;
-        in_order!(
-            context,
-            writer,
-            self.shard,
-            self.span,
-            event.entity.namespace(),
-            event.time.nanos(),
-            signed(event.seq),
-            event.id.0.as_slice(),
-            event.entity.subject(),
-            event.name.as_str(),
-            latest_counts(event.time),
-            self.time_to_live,
-        )
-    }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
+serialized!(PlaceRow, |row, context, writer| {
+    let event = row.event;
+    (
+        row.shard,
+        row.span,
+        event.entity.namespace(),
+        event.time.nanos(),
+        signed(event.seq),
+        event.id.0.as_slice(),
+        event.entity.subject(),
+        event.name.as_str(),
+        latest_counts(event.time),
+        row.time_to_live,
+    )
+        .serialize(context, writer)
+});
 
 /// What the events of one moment say of an entity's current state.
 pub(super) struct StateRow<'a> {
@@ -128,27 +111,17 @@ pub(super) struct StateRow<'a> {
     pub(super) time_to_live: i32,
 }
 
-impl SerializeRow for StateRow<'_> {
-    fn serialize(
-        &self,
-        context: &RowSerializationContext<'_>,
-        writer: &mut RowWriter<'_>,
-    ) -> Result<(), SerializationError> {
-        let timestamp = latest_counts(self.time);
-        let (last, ttl) = (self.time.nanos(), self.time_to_live);
-        let (shard, entity) = (self.shard, self.entity);
-        match &self.indexed {
-            None => in_order!(context, writer, timestamp, ttl, last, self.cells, shard, entity),
-            Some((set, unset)) => in_order!(
-                context, writer, timestamp, ttl, last, self.cells, set, unset, shard, entity
-            ),
+serialized!(StateRow, |row, context, writer| {
+    let timestamp = latest_counts(row.time);
+    let (last, ttl) = (row.time.nanos(), row.time_to_live);
+    let (shard, entity) = (row.shard, row.entity);
+    match &row.indexed {
+        None => (timestamp, ttl, last, &row.cells, shard, entity).serialize(context, writer),
+        Some((set, unset)) => {
+            (timestamp, ttl, last, &row.cells, set, unset, shard, entity).serialize(context, writer)
         }
     }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
+});
 
 /// Notes that an entity has events in a bucket, and when the first one happened.
 pub(super) struct BucketRow<'a> {
@@ -159,28 +132,17 @@ pub(super) struct BucketRow<'a> {
     pub(super) time_to_live: i32,
 }
 
-impl SerializeRow for BucketRow<'_> {
-    fn serialize(
-        &self,
-        context: &RowSerializationContext<'_>,
-        writer: &mut RowWriter<'_>,
-    ) -> Result<(), SerializationError> {
-        in_order!(
-            context,
-            writer,
-            earliest_counts(self.first),
-            self.time_to_live,
-            self.first.nanos(),
-            [self.bucket].as_slice(),
-            self.shard,
-            self.entity,
-        )
-    }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
+serialized!(BucketRow, |row, context, writer| {
+    (
+        earliest_counts(row.first),
+        row.time_to_live,
+        row.first.nanos(),
+        [row.bucket].as_slice(),
+        row.shard,
+        row.entity,
+    )
+        .serialize(context, writer)
+});
 
 /// What goes into a row of `entities`.
 pub(super) enum EntityUpdate<'a> {
@@ -188,22 +150,12 @@ pub(super) enum EntityUpdate<'a> {
     Bucket(BucketRow<'a>),
 }
 
-impl SerializeRow for EntityUpdate<'_> {
-    fn serialize(
-        &self,
-        context: &RowSerializationContext<'_>,
-        writer: &mut RowWriter<'_>,
-    ) -> Result<(), SerializationError> {
-        match self {
-            EntityUpdate::State(row) => row.serialize(context, writer),
-            EntityUpdate::Bucket(row) => row.serialize(context, writer),
-        }
+serialized!(EntityUpdate, |row, context, writer| {
+    match row {
+        EntityUpdate::State(row) => row.serialize(context, writer),
+        EntityUpdate::Bucket(row) => row.serialize(context, writer),
     }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
+});
 
 /// Notes until when events may come late into a bucket of an entity.
 pub(super) struct LateRow<'a> {
@@ -214,28 +166,17 @@ pub(super) struct LateRow<'a> {
     pub(super) time_to_live: i32,
 }
 
-impl SerializeRow for LateRow<'_> {
-    fn serialize(
-        &self,
-        context: &RowSerializationContext<'_>,
-        writer: &mut RowWriter<'_>,
-    ) -> Result<(), SerializationError> {
-        in_order!(
-            context,
-            writer,
-            latest_counts(self.until),
-            self.time_to_live,
-            self.bucket,
-            self.until.nanos(),
-            self.shard,
-            self.entity,
-        )
-    }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
+serialized!(LateRow, |row, context, writer| {
+    (
+        latest_counts(row.until),
+        row.time_to_live,
+        row.bucket,
+        row.until.nanos(),
+        row.shard,
+        row.entity,
+    )
+        .serialize(context, writer)
+});
 
 /// Stores refuse greater ones before they come here.
 pub(super) fn signed(seq: u64) -> i64 {
