@@ -163,6 +163,8 @@ fn of_attempt(attempt: &RequestAttemptError) -> Failure {
         {
             Failure::Missing
         }
+        // A guardrail: it blames the statement, but nodes are full, and there may be room later.
+        DbError::Invalid if message.contains("disk usage") => Failure::Unavailable(message.clone()),
         DbError::Invalid
         | DbError::ConfigError
         | DbError::SyntaxError
