@@ -1,6 +1,7 @@
 //! From the command line to the exit code: settings, logging, connections, threads, end.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -208,10 +209,18 @@ fn run(settings: Settings) -> Result<Exit, Failure> {
     }
 }
 
+/// Starts a thread. If it panics, the process ends: the others would wait for it for good, while
+/// whoever started the sink starts it again, and nothing is lost.
 fn spawn(
     name: &str,
     work: impl FnOnce() + Send + 'static,
 ) -> Result<thread::JoinHandle<()>, Failure> {
+    let work = move || {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            tell("error: a thread of the sink died; this is a fault of statetrail");
+            std::process::exit(Exit::Failed.code().into());
+        }
+    };
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)
@@ -270,7 +279,7 @@ fn leave_group(consumer: Arc<BaseConsumer<ConsumerEvents>>, others: [thread::Joi
     let (left_sender, left) = mpsc::channel::<()>();
     let leave = move || {
         for thread in others {
-            // A panic there has been told by its own thread.
+            // One that panicked has ended the process.
             let _ = thread.join();
         }
         drop(consumer);
