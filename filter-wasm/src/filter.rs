@@ -8,6 +8,7 @@ use crate::json::{self, Malformed, Memo};
 use crate::record::{Record, Text};
 use crate::reply::{self, Found};
 use crate::report::{Report, append_event};
+use crate::shape::Shape;
 use crate::sources::Sources;
 use crate::{Counters, msgpack};
 
@@ -72,6 +73,7 @@ struct Buffers {
     nesting: Vec<u8>,
     output: Vec<u8>,
     memo: Memo,
+    shape: Shape,
     /// An event of the filter's own that waits for a reply to go with.
     own: Vec<u8>,
 }
@@ -174,13 +176,13 @@ impl Filter {
         self.counters.records += 1;
         self.buffers.output.clear();
         self.buffers.events.clear();
-        let request = Request::read(mode, record, &mut self.buffers.memo);
+        let request = self.buffers.read(mode, tag, record);
         self.note_format(&request);
         let exact =
             |record: &Record<'_>| Time::from_seconds(i64::from(seconds), record.exact_nanos(nanos));
         match &request.record {
             Ok(record) => match exact(record) {
-                Some(time) => self.extract(tag, time, record, request.form()),
+                Some(time) => self.extract(tag, time, record, &request),
                 None => self.counters.unreadable += 1,
             },
             Err(_) => self.counters.unreadable += 1,
@@ -206,12 +208,15 @@ impl Filter {
     }
 
     /// Puts the events of the record's line into the buffers and counts what became of it.
-    fn extract(&mut self, tag: &[u8], time: Time, record: &Record<'_>, form: Form) {
+    fn extract(&mut self, tag: &[u8], time: Time, record: &Record<'_>, request: &Request<'_>) {
         let Some(line) = record.line() else {
             self.counters.without_line += 1;
             return;
         };
         let source = self.sources.find(&mut self.rules, tag, record);
+        if !record.has_known_source {
+            self.buffers.keep_shape(tag, record, request);
+        }
         if let Some(node) = source.new_node() {
             self.report.learn_node(node);
         }
@@ -238,6 +243,7 @@ impl Filter {
         let line = Line { bytes, time, position, offset: record.offset };
         let mut json = Json { out: &mut self.buffers.events, key: Some(&mut self.buffers.key) };
         let (rules, origin) = (&self.rules, &source.origin);
+        let form = request.form();
         let outcome = self.extractor.write_json_as(form, rules, scope, origin, &line, &mut json);
         self.counters.events += u64::from(outcome.events);
         self.counters.failed_events += u64::from(outcome.failed);
@@ -299,14 +305,30 @@ impl<'a> Request<'a> {
     fn form(&self) -> Form {
         if self.mode == Mode::Events && !self.is_msgpack { Form::Quoted } else { Form::Plain }
     }
+}
 
-    fn read(mode: Mode, record: &'a [u8], memo: &mut Memo) -> Request<'a> {
+impl Buffers {
+    fn read<'a>(&mut self, mode: Mode, tag: &[u8], record: &'a [u8]) -> Request<'a> {
         if msgpack::is_map(record) {
             let read = msgpack::read(record);
             return Request { mode, bytes: record, is_msgpack: true, record: read };
         }
         let bytes = without_zeros(record);
-        Request { mode, bytes, is_msgpack: false, record: json::read(bytes, memo) }
+        let record = match self.shape.read(tag, bytes) {
+            Some(record) => Ok(record),
+            None => json::read(bytes, &mut self.memo),
+        };
+        Request { mode, bytes, is_msgpack: false, record }
+    }
+
+    /// Remembers the shape of a record whose source is the one found last.
+    #[inline(never)]
+    fn keep_shape(&mut self, tag: &[u8], record: &Record<'_>, request: &Request<'_>) {
+        if request.is_msgpack {
+            self.shape.forget();
+        } else {
+            self.shape.keep(tag, request.bytes, record);
+        }
     }
 }
 

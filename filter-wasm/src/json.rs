@@ -23,6 +23,7 @@ pub(crate) fn read<'a>(bytes: &'a [u8], memo: &mut Memo) -> Result<Record<'a>, M
                 let scalar = walk.scalar()?;
                 if key == b"offset" {
                     record.offset = unsigned(scalar);
+                    record.offset_text = record.offset.map(|_| scalar);
                 }
             }
         }
@@ -112,9 +113,9 @@ impl Memo {
 }
 
 /// A place in the text.
-struct Walk<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(crate) struct Walk<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) at: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -163,7 +164,15 @@ impl<'a> Walk<'a> {
         if self.peek()? != b'"' {
             return Err(Malformed);
         }
-        let start = self.at + 1;
+        self.at += 1;
+        let text = self.rest_of_string()?;
+        self.at += 1;
+        Ok(text)
+    }
+
+    /// The string's inside, from here up to the quote that ends it.
+    pub(crate) fn rest_of_string(&mut self) -> Result<Text<'a>, Malformed> {
+        let start = self.at;
         let mut at = next_mark(self.bytes, start);
         let mut escapes = Escapes::None;
         if self.bytes.get(at) == Some(&b'\\') {
@@ -188,8 +197,26 @@ impl<'a> Walk<'a> {
                 None => return Err(Malformed),
             }
         }
-        self.at = at + 1;
+        self.at = at;
         self.bytes.get(start..at).map(|inside| escapes.text(inside)).ok_or(Malformed)
+    }
+
+    /// Steps over what must stand here.
+    pub(crate) fn constant(&mut self, text: &[u8]) -> Result<(), Malformed> {
+        let end = self.at + text.len();
+        if self.bytes.get(self.at..end) != Some(text) {
+            return Err(Malformed);
+        }
+        self.at = end;
+        Ok(())
+    }
+
+    /// A whole number without sign.
+    pub(crate) fn digits(&mut self) -> Result<u64, Malformed> {
+        let rest = self.bytes.get(self.at..).ok_or(Malformed)?;
+        let length = rest.iter().position(|byte| !byte.is_ascii_digit()).ok_or(Malformed)?;
+        self.at += length;
+        rest.get(..length).and_then(unsigned).ok_or(Malformed)
     }
 
     /// A number, `true`, `false` or `null`, as it is written.

@@ -66,6 +66,10 @@ pub(crate) struct Record<'a> {
     pub(crate) kubernetes: Kubernetes<'a>,
     /// Byte offset of the line in its file (`offset_key offset` of in_tail).
     pub(crate) offset: Option<u64>,
+    /// Where that is written, in JSON.
+    pub(crate) offset_text: Option<&'a [u8]>,
+    /// Whether the source is that of the record before; then nothing that tells it is kept here.
+    pub(crate) has_known_source: bool,
     /// How many entries the top-level map has.
     pub(crate) entries: usize,
     /// Where the top-level map ends: before the closing brace in JSON, after the last entry in
@@ -74,6 +78,26 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// A record from the source of the record before, of which line, time and offset are to come.
+    pub(crate) fn of_known_source(from_runtime: bool, entries: usize) -> Record<'a> {
+        // Either stream says the same.
+        let stream = from_runtime.then_some(Text::Plain(&b"stdout"[..]));
+        Record { stream, entries, has_known_source: true, ..Record::default() }
+    }
+
+    pub(crate) fn set_line(&mut self, line: Text<'a>) {
+        self.log = Some(line);
+    }
+
+    /// The text that the record's time was parsed from, if it was kept.
+    pub(crate) fn time(&self) -> Option<Text<'a>> {
+        self.time
+    }
+
+    pub(crate) fn set_time(&mut self, time: Text<'a>) {
+        self.time = Some(time);
+    }
+
     /// The log line: `log`, else `message`, else `MESSAGE`, whichever holds a text.
     pub(crate) fn line(&self) -> Option<Text<'a>> {
         self.log.or(self.message).or(self.journal_message)
@@ -115,6 +139,11 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Kubernetes<'a> {
+    /// Whether it says which container's line it is.
+    pub(crate) fn names_container(&self) -> bool {
+        self.namespace.is_some() && self.container.is_some()
+    }
+
     /// Keeps a text of the `kubernetes` map if it is one of those that matter.
     pub(crate) fn put_text(&mut self, key: &[u8], text: Text<'a>) {
         let slot = match key {

@@ -52,6 +52,19 @@ impl Sources {
         tag: &[u8],
         record: &Record<'_>,
     ) -> &mut Source {
+        if !record.has_known_source {
+            self.look_up(rules, tag, record);
+        }
+        let source = &mut self.sources[self.last];
+        if source.generation != self.generation {
+            source.generation = self.generation;
+            source.scope = scope_of(rules, &source.origin);
+        }
+        source
+    }
+
+    /// Makes the source of a record the last one.
+    fn look_up(&mut self, rules: &mut RuleSet, tag: &[u8], record: &Record<'_>) {
         let parts = parts_of(tag, record);
         let same = self.sources.get(self.last).is_some_and(|source| has_parts(&source.key, parts));
         if !same {
@@ -61,12 +74,6 @@ impl Sources {
                 None => self.add(rules, tag, record),
             };
         }
-        let source = &mut self.sources[self.last];
-        if source.generation != self.generation {
-            source.generation = self.generation;
-            source.scope = scope_of(rules, &source.origin);
-        }
-        source
     }
 
     fn add(&mut self, rules: &mut RuleSet, tag: &[u8], record: &Record<'_>) -> usize {

@@ -98,18 +98,33 @@ fn next(
         if passes(low & !HIGHS) & passes(high & !HIGHS) & HIGHS == HIGHS {
             continue;
         }
-        let at = from + number * BYTES;
-        let in_low = marks(low) & HIGHS;
-        if in_low != 0 {
-            return at + in_low.trailing_zeros() as usize / 8;
-        }
-        let in_high = marks(high) & HIGHS;
-        if in_high != 0 {
-            return at + 8 + in_high.trailing_zeros() as usize / 8;
+        if let Some(found) = first_of(marks(low), marks(high), 8) {
+            return from + number * BYTES + found;
         }
     }
-    let in_tail = tail.iter().position(|byte| is_it(*byte)).unwrap_or(tail.len());
-    from + parts.len() * BYTES + in_tail
+    // The last bytes are looked at together with some before them, which are known.
+    let found = match (tail, rest.last_chunk(), rest.first_chunk(), rest.last_chunk()) {
+        ([], ..) => None,
+        (_, Some(last), ..) => {
+            let (low, high) = halves(last);
+            first_of(marks(low), marks(high), 8).map(|at| rest.len() - BYTES + at)
+        }
+        (_, _, Some(first), Some(last)) => {
+            let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+            first_of(marks(first), marks(last), rest.len() - 8)
+        }
+        (tail, ..) => tail.iter().position(|byte| is_it(*byte)),
+    };
+    from + found.unwrap_or(rest.len())
+}
+
+/// The first byte that is marked in two words, of which the second one begins at `second`.
+fn first_of(first_marks: u64, second_marks: u64, second: usize) -> Option<usize> {
+    match (first_marks & HIGHS, second_marks & HIGHS) {
+        (0, 0) => None,
+        (0, marks) => Some(second + marks.trailing_zeros() as usize / 8),
+        (marks, _) => Some(marks.trailing_zeros() as usize / 8),
+    }
 }
 
 #[cfg(test)]

@@ -354,23 +354,56 @@ fn next_special(text: &[u8], from: usize, stop: u64) -> usize {
     let rest = text.get(from..).unwrap_or_default();
     let (parts, tail) = rest.as_chunks::<16>();
     for (number, part) in parts.iter().enumerate() {
-        let both = u128::from_le_bytes(*part);
-        let (low, high) = (both as u64, (both >> 64) as u64);
+        let (low, high) = halves(part);
         if (low | high) & stop == 0 && passes(low) & passes(high) & NON_ASCII == NON_ASCII {
             continue;
         }
-        let at = from + number * 16;
-        for (word, at) in [(low, at), (high, at + 8)] {
-            let special = specials(word, stop);
-            if special != 0 {
-                return at + special.trailing_zeros() as usize / 8;
-            }
+        if let Some(special) = first_special(low, high, stop) {
+            return from + number * 16 + special;
         }
     }
-    let is_special = |byte: &u8| {
-        *byte < b' ' || matches!(byte, b'"' | b'\\') || u64::from(*byte) & stop & 0xff != 0
+    // The last bytes are looked at together with some before them, which are known.
+    let found = match (tail, rest.last_chunk(), rest.first_chunk(), rest.last_chunk()) {
+        ([], ..) => None,
+        (_, Some(last), ..) => {
+            let (low, high) = halves(last);
+            first_special(low, high, stop).map(|at| rest.len() - 16 + at)
+        }
+        (_, _, Some(first), Some(last)) => {
+            let first = specials(u64::from_le_bytes(*first), stop);
+            let last = specials(u64::from_le_bytes(*last), stop);
+            match (first, last) {
+                (0, 0) => None,
+                (0, last) => Some(rest.len() - 8 + first_byte(last)),
+                (first, _) => Some(first_byte(first)),
+            }
+        }
+        (tail, ..) => tail.iter().position(|byte| is_special(*byte, stop)),
     };
-    from + parts.len() * 16 + tail.iter().position(is_special).unwrap_or(tail.len())
+    from + found.unwrap_or(rest.len())
+}
+
+fn halves(bytes: &[u8; 16]) -> (u64, u64) {
+    let both = u128::from_le_bytes(*bytes);
+    (both as u64, (both >> 64) as u64)
+}
+
+/// The first of sixteen bytes that JSON escapes or at which to stop.
+fn first_special(low: u64, high: u64, stop: u64) -> Option<usize> {
+    match (specials(low, stop), specials(high, stop)) {
+        (0, 0) => None,
+        (0, high) => Some(8 + first_byte(high)),
+        (low, _) => Some(first_byte(low)),
+    }
+}
+
+/// The number of the first byte of a word that is marked.
+fn first_byte(marks: u64) -> usize {
+    marks.trailing_zeros() as usize / 8
+}
+
+fn is_special(byte: u8, stop: u64) -> bool {
+    byte < b' ' || matches!(byte, b'"' | b'\\') || u64::from(byte) & stop & 0xff != 0
 }
 
 /// Marks bytes of a word that need no escape. What is not ASCII is taken for what is left of it

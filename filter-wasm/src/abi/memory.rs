@@ -126,42 +126,53 @@ unsafe extern "C" fn posix_memalign(start: *mut *mut u8, align: usize, bytes: us
 /// So many bytes can be read from both places.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, bytes: usize) -> i32 {
-    const WORD: usize = size_of::<u64>();
+    // SAFETY: as promised; the words asked for lie within so many bytes. Unaligned words are no
+    // trouble for WASM.
+    let word = |start: *const u8, at: usize| unsafe { start.add(at).cast::<u64>().read_unaligned() };
+    let half = |start: *const u8, at: usize| unsafe { start.add(at).cast::<u32>().read_unaligned() };
+    let byte = |start: *const u8, at: usize| unsafe { start.add(at).read() };
+    if bytes >= 8 {
+        let (last, mut at) = (bytes - 8, 0);
+        while at + 16 <= bytes {
+            let differences = word(left, at) ^ word(right, at);
+            if differences | (word(left, at + 8) ^ word(right, at + 8)) != 0 {
+                break;
+            }
+            at += 16;
+        }
+        // The last word may begin within the one before it: bytes that are known to be equal.
+        while at < bytes {
+            let here = at.min(last);
+            let (left, right) = (word(left, here), word(right, here));
+            if left != right {
+                return order_of(left, right);
+            }
+            at += 8;
+        }
+        return 0;
+    }
+    if bytes >= 4 {
+        for at in [0, bytes - 4] {
+            let (left, right) = (half(left, at), half(right, at));
+            if left != right {
+                return order_of(u64::from(left), u64::from(right));
+            }
+        }
+        return 0;
+    }
     let mut at = 0;
-    while at + 2 * WORD <= bytes {
-        // SAFETY: as promised; unaligned words are no trouble for WASM.
-        let differences = unsafe {
-            let (left, right) = (left.add(at).cast::<u64>(), right.add(at).cast::<u64>());
-            (left.read_unaligned() ^ right.read_unaligned())
-                | (left.add(1).read_unaligned() ^ right.add(1).read_unaligned())
-        };
-        if differences != 0 {
-            break;
-        }
-        at += 2 * WORD;
-    }
-    while at + WORD <= bytes {
-        // SAFETY: as promised.
-        let (left, right) = unsafe {
-            (
-                left.add(at).cast::<u64>().read_unaligned(),
-                right.add(at).cast::<u64>().read_unaligned(),
-            )
-        };
-        if left != right {
-            // The lowest byte comes first.
-            let shift = (left ^ right).trailing_zeros() & !7;
-            return i32::from((left >> shift) as u8) - i32::from((right >> shift) as u8);
-        }
-        at += WORD;
-    }
     while at < bytes {
-        // SAFETY: as promised.
-        let (left, right) = unsafe { (left.add(at).read(), right.add(at).read()) };
+        let (left, right) = (byte(left, at), byte(right, at));
         if left != right {
             return i32::from(left) - i32::from(right);
         }
         at += 1;
     }
     0
+}
+
+/// How two words of bytes that are not equal compare; the lowest byte comes first.
+fn order_of(left: u64, right: u64) -> i32 {
+    let shift = (left ^ right).trailing_zeros() & !7;
+    i32::from((left >> shift) as u8) - i32::from((right >> shift) as u8)
 }
