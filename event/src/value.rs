@@ -58,6 +58,16 @@ impl ValueRef<'_> {
             ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into()),
         }
     }
+
+    /// The value, if it borrows nothing.
+    pub fn without_text(self) -> Option<ValueRef<'static>> {
+        match self {
+            ValueRef::Bool(value) => Some(ValueRef::Bool(value)),
+            ValueRef::Int(value) => Some(ValueRef::Int(value)),
+            ValueRef::Number(value) => Some(ValueRef::Number(value)),
+            ValueRef::Text(_) => None,
+        }
+    }
 }
 
 impl Value {

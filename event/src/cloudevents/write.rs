@@ -316,6 +316,17 @@ fn write_string(form: Form, out: &mut Vec<u8>, text: &[u8]) {
 
 /// Appends the inside of a JSON string, as [`write_json_string`] writes it.
 pub fn write_escaped(form: Form, out: &mut Vec<u8>, text: &[u8]) {
+    let end = next_special(text, 0, NON_ASCII);
+    let (plain, rest) = text.split_at(end);
+    out.extend_from_slice(plain);
+    if !rest.is_empty() {
+        escape_rest(form, out, rest);
+    }
+}
+
+/// Goes on with a text at the first byte that needs more than to be copied.
+#[inline(never)]
+fn escape_rest(form: Form, out: &mut Vec<u8>, text: &[u8]) {
     let end = escape_until(form, out, text, NON_ASCII);
     if end == text.len() {
         return;
@@ -348,53 +359,33 @@ fn escape_until(form: Form, out: &mut Vec<u8>, text: &[u8], stop: u64) -> usize 
     }
 }
 
-/// The first byte at or after `from` that JSON escapes or at which to stop, or the end. Sixteen
+/// The first byte at or after `from` that JSON escapes or at which to stop, or the end. Eight
 /// bytes are looked at together: in an interpreter, steps are what costs.
 fn next_special(text: &[u8], from: usize, stop: u64) -> usize {
     let rest = text.get(from..).unwrap_or_default();
-    let (parts, tail) = rest.as_chunks::<16>();
-    for (number, part) in parts.iter().enumerate() {
-        let (low, high) = halves(part);
-        if (low | high) & stop == 0 && passes(low) & passes(high) & NON_ASCII == NON_ASCII {
+    let (words, tail) = rest.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        if (passes(word) & !(word & stop)) & NON_ASCII == NON_ASCII {
             continue;
         }
-        if let Some(special) = first_special(low, high, stop) {
-            return from + number * 16 + special;
+        let specials = specials(word, stop);
+        if specials != 0 {
+            return from + number * 8 + first_byte(specials);
         }
     }
-    // The last bytes are looked at together with some before them, which are known.
-    let found = match (tail, rest.last_chunk(), rest.first_chunk(), rest.last_chunk()) {
-        ([], ..) => None,
-        (_, Some(last), ..) => {
-            let (low, high) = halves(last);
-            first_special(low, high, stop).map(|at| rest.len() - 16 + at)
-        }
-        (_, _, Some(first), Some(last)) => {
-            let first = specials(u64::from_le_bytes(*first), stop);
-            let last = specials(u64::from_le_bytes(*last), stop);
-            match (first, last) {
-                (0, 0) => None,
-                (0, last) => Some(rest.len() - 8 + first_byte(last)),
-                (first, _) => Some(first_byte(first)),
-            }
-        }
-        (tail, ..) => tail.iter().position(|byte| is_special(*byte, stop)),
+    let found = match (tail, rest.last_chunk()) {
+        ([], _) => None,
+        // The last bytes are looked at together with some before them, which are known.
+        (_, Some(last)) => match specials(u64::from_le_bytes(*last), stop) {
+            0 => None,
+            specials => Some(rest.len() - 8 + first_byte(specials)),
+        },
+        (short, None) => short.iter().position(|byte| {
+            !NEEDS_NO_ESCAPE[usize::from(*byte)] || u64::from(*byte) & stop & 0xff != 0
+        }),
     };
     from + found.unwrap_or(rest.len())
-}
-
-fn halves(bytes: &[u8; 16]) -> (u64, u64) {
-    let both = u128::from_le_bytes(*bytes);
-    (both as u64, (both >> 64) as u64)
-}
-
-/// The first of sixteen bytes that JSON escapes or at which to stop.
-fn first_special(low: u64, high: u64, stop: u64) -> Option<usize> {
-    match (specials(low, stop), specials(high, stop)) {
-        (0, 0) => None,
-        (0, high) => Some(8 + first_byte(high)),
-        (low, _) => Some(first_byte(low)),
-    }
 }
 
 /// The number of the first byte of a word that is marked.
@@ -402,9 +393,15 @@ fn first_byte(marks: u64) -> usize {
     marks.trailing_zeros() as usize / 8
 }
 
-fn is_special(byte: u8, stop: u64) -> bool {
-    byte < b' ' || matches!(byte, b'"' | b'\\') || u64::from(byte) & stop & 0xff != 0
-}
+static NEEDS_NO_ESCAPE: [bool; 256] = {
+    let mut needs_none = [true; 256];
+    let mut byte = 0;
+    while byte < needs_none.len() {
+        needs_none[byte] = byte >= b' ' as usize && byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    needs_none
+};
 
 /// Marks bytes of a word that need no escape. What is not ASCII is taken for what is left of it
 /// without its highest bit, and may be left out.

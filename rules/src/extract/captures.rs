@@ -1,6 +1,6 @@
 //! What a rule's match captured, and the values of it.
 
-use statetrail_event::{Value, ValueRef};
+use statetrail_event::ValueRef;
 
 use crate::capture::{CaptureType, number_value, unescaped};
 use crate::fields::{Field, FieldKind};
@@ -204,8 +204,9 @@ impl<'a> Captures<'a> {
     pub(crate) fn value(&self, slot: u8) -> Option<Option<ValueRef<'a>>> {
         let text = self.text(slot)?;
         Some(match self.slot(slot)?.kind {
+            // What a pattern captured as a number is one.
+            Kind::Typed(CaptureType::Number) | Kind::JsonNumber => number_of(text),
             Kind::Typed(kind) => convert(kind, text),
-            Kind::JsonNumber => number_value(text).and_then(|value| without_text(&value)),
             Kind::JsonBool => Some(ValueRef::Bool(text == b"true")),
         })
     }
@@ -221,16 +222,11 @@ pub(super) fn convert(kind: CaptureType, text: &[u8]) -> Option<ValueRef<'_>> {
             (kind.end(text, 0) == Some(text.len())).then_some(ValueRef::Text(text))
         }
         CaptureType::Int | CaptureType::Number | CaptureType::Bool | CaptureType::Duration => {
-            without_text(&kind.convert(text)?)
+            kind.convert(text)?.as_ref().without_text()
         }
     }
 }
 
-fn without_text(value: &Value) -> Option<ValueRef<'static>> {
-    match value {
-        Value::Bool(value) => Some(ValueRef::Bool(*value)),
-        Value::Int(value) => Some(ValueRef::Int(*value)),
-        Value::Number(value) => Some(ValueRef::Number(*value)),
-        Value::Text(_) => None,
-    }
+fn number_of(text: &[u8]) -> Option<ValueRef<'static>> {
+    number_value(text)?.as_ref().without_text()
 }

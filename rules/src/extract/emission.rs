@@ -44,6 +44,8 @@ struct Planned {
     change: usize,
     /// Where its text stands, if the template had to be put together.
     text: Span,
+    /// The value of a capture that is no text: it is converted once.
+    value: Option<ValueRef<'static>>,
 }
 
 /// The texts of an event that templates put together, as spans of the scratch text.
@@ -215,14 +217,19 @@ impl Emission<'_> {
     fn plan_changes(&mut self) -> Result<(), NoValue> {
         for (number, change) in self.emit.changes.iter().enumerate() {
             let planned = match &change.value {
-                Some(template @ Template::Mixed(_)) => self.append(template),
-                Some(Template::Capture { slot, convert: kind }) => {
-                    self.captures.checked(*slot, *kind).map(|_| Span::default())
+                Some(template @ Template::Mixed(_)) => {
+                    self.append(template).map(|text| (text, None))
                 }
-                Some(Template::Constant(_)) | None => Ok(Span::default()),
+                Some(Template::Capture { slot, convert: kind }) => {
+                    let value = self.captures.checked(*slot, *kind);
+                    value.map(|value| (Span::default(), value.without_text()))
+                }
+                Some(Template::Constant(_)) | None => Ok((Span::default(), None)),
             };
             match planned {
-                Ok(text) => self.scratch.plan.push(Planned { change: number, text }),
+                Ok((text, value)) => {
+                    self.scratch.plan.push(Planned { change: number, text, value });
+                }
                 // A group of a regular expression that may be missing: nothing is said of the
                 // field.
                 Err(NoValue::Absent) => {}
@@ -283,7 +290,10 @@ fn each_change(
                 continue;
             }
             Some(Template::Constant(value)) => Some(value.as_ref()),
-            Some(Template::Capture { slot, convert }) => captures.checked(*slot, *convert).ok(),
+            // What is no text but a text when it was planned is one as it stands in the line.
+            Some(Template::Capture { slot, .. }) => {
+                planned.value.or_else(|| captures.text(*slot).map(ValueRef::Text))
+            }
             Some(Template::Mixed(_)) => {
                 let span = planned.text.start as usize..planned.text.end as usize;
                 text.get(span).map(ValueRef::Text)
