@@ -189,16 +189,18 @@ mod tests {
     /// A record, and another one that is like it but for some values.
     fn alike() -> impl Strategy<Value = (String, String)> {
         let change = ("a|0|7|42", "a|\"|\\\\\\\\|b\\\\\"|0|9|18446744073709551616|,|\\}|");
-        (record(), prop::collection::vec(change, 0..3), 0usize..3).prop_map(|(first, changes, skip)| {
-            let mut second = first.clone();
-            for (old, new) in changes {
-                let places: Vec<usize> = second.match_indices(&old).map(|(at, _)| at).collect();
-                if let Some(at) = places.get(skip) {
-                    second.replace_range(*at..at + old.len(), &new);
+        (record(), prop::collection::vec(change, 0..3), 0usize..3).prop_map(
+            |(first, changes, skip)| {
+                let mut second = first.clone();
+                for (old, new) in changes {
+                    let places: Vec<usize> = second.match_indices(&old).map(|(at, _)| at).collect();
+                    if let Some(at) = places.get(skip) {
+                        second.replace_range(*at..at + old.len(), &new);
+                    }
                 }
-            }
-            (first, second)
-        })
+                (first, second)
+            },
+        )
     }
 
     proptest! {

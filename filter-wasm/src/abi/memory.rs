@@ -128,8 +128,10 @@ unsafe extern "C" fn posix_memalign(start: *mut *mut u8, align: usize, bytes: us
 unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, bytes: usize) -> i32 {
     // SAFETY: as promised; the words asked for lie within so many bytes. Unaligned words are no
     // trouble for WASM.
-    let word = |start: *const u8, at: usize| unsafe { start.add(at).cast::<u64>().read_unaligned() };
-    let half = |start: *const u8, at: usize| unsafe { start.add(at).cast::<u32>().read_unaligned() };
+    let word =
+        |start: *const u8, at: usize| unsafe { start.add(at).cast::<u64>().read_unaligned() };
+    let half =
+        |start: *const u8, at: usize| unsafe { start.add(at).cast::<u32>().read_unaligned() };
     let byte = |start: *const u8, at: usize| unsafe { start.add(at).read() };
     if bytes >= 8 {
         let (last, mut at) = (bytes - 8, 0);
