@@ -13,6 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pollster::block_on;
 use statetrail_event::State;
@@ -186,6 +187,34 @@ fn two_writers_take_turns() {
     let expected =
         Counts { entities: ENTITIES + number.min(3), events: BATCHES * ENTITIES + number };
     assert_eq!(counts, expected);
+}
+
+/// As in an import, a batch is ready whenever another one is stored.
+#[test]
+fn a_writer_that_never_rests_lets_another_one_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let busy = SqliteStore::open(&path).unwrap();
+    let (appended, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let same = batch(1, 2_000);
+    let write_on = || {
+        while !done.load(Ordering::Relaxed) {
+            block_on(busy.append(&same)).unwrap();
+            appended.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(write_on);
+        }
+        while appended.load(Ordering::Relaxed) < 4 {
+            std::thread::yield_now();
+        }
+        let write = || block_on(SqliteStore::open(&path)?.append(&batch(2, ENTITIES)));
+        let written = write();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(written.unwrap().new, ENTITIES);
+    });
 }
 
 /// Runs a role as somebody who may not write into the store's folder. Root may write anywhere, so

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::intern::Interner;
 use super::remembered::RememberedEntities;
 use super::snapshots;
+use super::turns::Turn;
 use crate::Appended;
 use crate::codec::Unreadable;
 
@@ -20,6 +21,7 @@ pub(super) struct Writer {
     /// SQLite's counter of what other connections changed, as of our last batch. `None` when
     /// nothing that is remembered can be trusted.
     data_version: Option<i64>,
+    turn: Turn,
 }
 
 #[derive(Default)]
@@ -31,7 +33,7 @@ struct Memory {
 
 impl Writer {
     pub(super) fn new(connection: Connection) -> Writer {
-        Writer { connection, memory: Memory::default(), data_version: None }
+        Writer { connection, memory: Memory::default(), data_version: None, turn: Turn::begin() }
     }
 
     /// The connection that it writes by.
@@ -42,6 +44,7 @@ impl Writer {
 
     /// Stores the batch, or nothing of it.
     pub(super) fn append(&mut self, batch: Batch<'_>) -> Result<Appended, Failure> {
+        self.turn.give_way();
         let trusted = self.data_version.take();
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

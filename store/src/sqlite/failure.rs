@@ -2,7 +2,7 @@
 
 use rusqlite::{ErrorCode, Row};
 
-use super::schema::BUSY_TIMEOUT;
+use super::turns::WAIT_MAX;
 use crate::StoreError;
 use crate::codec::Unreadable;
 
@@ -59,7 +59,7 @@ fn at_place(error: rusqlite::Error, place: String) -> StoreError {
         ErrorCode::DatabaseCorrupt => StoreError::Damaged { place, detail: error.to_string() },
         ErrorCode::DiskFull => StoreError::Full { place },
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-            StoreError::Busy { place, waited_seconds: BUSY_TIMEOUT.as_secs() }
+            StoreError::Busy { place, waited_seconds: WAIT_MAX.as_secs() }
         }
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
             StoreError::ReadOnly { place, reason: error.to_string() }

@@ -1,9 +1,9 @@
 //! The store for one machine: one SQLite file.
 //!
 //! One process writes while any number of others read; a second writer waits for its turn,
-//! which comes after every batch. Within a process, a batch is arranged for writing while another
-//! one is written, if two are appended at the same time. The calls block the thread for as long as the disk needs:
-//! their futures are ready when they are first polled.
+//! which comes within about a second (`turns.rs`). Within a process, a batch is arranged for
+//! writing while another one is written, if two are appended at the same time. The calls block the
+//! thread for as long as the disk needs: their futures are ready when they are first polled.
 
 mod append;
 mod batch;
@@ -20,6 +20,7 @@ mod snapshots;
 mod tests;
 mod timeline;
 mod trail;
+mod turns;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::buckets;
 use super::failure::Failure;
+use super::turns::wait_for_others;
 use crate::StoreError;
 
 /// `application_id` of our files: "strl".
@@ -29,8 +29,6 @@ const CHECKPOINT_BYTES: u32 = 32 << 20;
 pub(super) const CHECKPOINT_PAGES: i64 = (CHECKPOINT_BYTES / PAGE_BYTES) as i64;
 const WRITER_CACHE_BYTES: u32 = 64 << 20;
 const READER_CACHE_BYTES: u32 = 16 << 20;
-/// How long to wait for another process that writes.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// | table | holds |
 /// |---|---|
@@ -116,13 +114,14 @@ pub(super) fn open_writer(path: &Path, place: &str) -> Result<Connection, StoreE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<Connection, Failure> {
         let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        wait_for_others(&mut connection)?;
         if holds_nothing(&connection)? {
             create(&mut connection)?;
         }
         Ok(connection)
     };
-    let connection = open().map_err(|failure| failure.at(place))?;
+    let connection =
+        open().map_err(|failure| failure.at(place))?;
     check_format(&connection, place)?;
     configure_writer(&connection).map_err(|error| Failure::from(error).at(place))?;
     Ok(connection)
@@ -149,9 +148,7 @@ pub(super) fn open_reader(path: &Path, place: &str) -> Result<Connection, StoreE
     let connection = match opened {
         // Readers share an index of the log with the writer, in a file beside the store. Where
         // none can be made, nobody can be writing, and without a log none is needed.
-        Err(failure) if failure.is_missing_file() && !has_log(path) => {
-            open_immutable(path).map_err(|failure| failure.at(place))?
-        }
+        Err(failure) if failure.is_missing_file() && !has_log(path) => open_immutable(path).map_err(|failure| failure.at(place))?,
         Err(failure) if failure.is_missing_file() && path.exists() => {
             let reason = "its log was left behind by a writer that was killed, and its folder \
                           does not let it be read; open the store once where it can be written";
@@ -163,8 +160,8 @@ pub(super) fn open_reader(path: &Path, place: &str) -> Result<Connection, StoreE
     Ok(connection)
 }
 
-fn configure_reader(connection: Connection) -> rusqlite::Result<Connection> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+fn configure_reader(mut connection: Connection) -> rusqlite::Result<Connection> {
+    wait_for_others(&mut connection)?;
     configure(&connection, READER_CACHE_BYTES)?;
     // The first look into the file shows whether it can be read at all.
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
