@@ -1,8 +1,7 @@
 //! Where the store is: what `--store` means, and the place in the user's data folder.
 
 use std::ffi::OsString;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use statetrail_store::{EventStore, StoreAddress, StoreAddressError, StoreError, cassandra};
 
@@ -65,34 +64,16 @@ pub fn create_store(typed: Option<&str>) -> Result<Box<dyn EventStore>, Failure>
 /// # Errors
 /// When that is not possible.
 pub fn create_store_at(address: &StoreAddress) -> Result<Box<dyn EventStore>, Failure> {
-    let path = match address {
-        StoreAddress::Sqlite(path) => path,
-        StoreAddress::Cassandra(_) => return open(address, address.open()),
-    };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let StoreAddress::Sqlite(path) = address
+        && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
         std::fs::create_dir_all(folder).map_err(|error| {
             let message =
                 format!("{}: the folder of the store cannot be created: {error}", folder.display());
             Failure::new(Exit::Store, message).hint("choose another place with --store sqlite:PATH")
         })?;
     }
-    block_on(address.open()).map_err(|error| match error {
-        StoreError::Open { place, reason } => {
-            store_failure(StoreError::Open { place, reason: cause(path).unwrap_or(reason) })
-        }
-        error => store_failure(error),
-    })
-}
-
-/// Why a file cannot be created, in the system's words: the database says only that.
-fn cause(path: &Path) -> Option<String> {
-    let created = std::fs::File::options().write(true).create_new(true).open(path);
-    match created {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
-        Err(error) => Some(error.to_string()),
-        // It can be created after all, and nothing is in it.
-        Ok(_) => std::fs::remove_file(path).err().map(|error| error.to_string()),
-    }
+    open(address, address.open())
 }
 
 /// Opens a store that exists for reading.

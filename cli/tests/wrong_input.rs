@@ -86,7 +86,7 @@ fn stores_that_cannot_be_used() {
         ("sqlite:", 2, "the path is missing"),
         ("sqlite:none.db", 5, "there is no store"),
         ("sqlite:text.db", 5, "text.db"),
-        ("sqlite:file/store.db", 5, "file"),
+        ("sqlite:file/store.db", 5, "file/store.db: cannot be opened: Not a directory"),
     ] {
         let answer = place.run(["ls", "--store", store]).expect_code(code);
         answer.expect_error(expected);
@@ -196,6 +196,8 @@ fn a_folder_that_cannot_be_written() {
     };
     everyone(&place.path(""), 0o755);
     everyone(&folder.join("store.db"), 0o444);
+    fs::copy(place.path("store.db"), folder.join("secret.db")).unwrap();
+    everyone(&folder.join("secret.db"), 0o000);
     everyone(&folder, 0o555);
     let is_root = fs::write(folder.join("probe"), "").is_ok();
     let as_nobody = |args: &[&str]| {
@@ -223,6 +225,12 @@ fn a_folder_that_cannot_be_written() {
     let nested = ["import", "--rules", "rules.yaml", "app.log", "--store", "sqlite:closed/a/b.db"];
     as_nobody(&nested).expect_code(5).expect_error("cannot be created");
     as_nobody(&["ls", "--store", "sqlite:closed/store.db"]).expect_code(0);
+    let secret = ["--store", "sqlite:closed/secret.db"];
+    for command in [&["ls"][..], &["import", "--rules", "rules.yaml", "app.log"]] {
+        let answer = as_nobody(&[command, &secret].concat()).expect_code(5);
+        let denied = "closed/secret.db: cannot be opened: Permission denied";
+        answer.expect_error(denied);
+    }
     everyone(&folder, 0o755);
 }
 

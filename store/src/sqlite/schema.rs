@@ -1,5 +1,6 @@
 //! The tables, and opening a database file only if it is one of ours.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -121,7 +122,7 @@ pub(super) fn open_writer(path: &Path, place: &str) -> Result<Connection, StoreE
         Ok(connection)
     };
     let connection =
-        open().map_err(|failure| failure.at(place))?;
+        open().map_err(|failure| explained(failure.at(place), || why_no_writer(path)))?;
     check_format(&connection, place)?;
     configure_writer(&connection).map_err(|error| Failure::from(error).at(place))?;
     Ok(connection)
@@ -148,7 +149,8 @@ pub(super) fn open_reader(path: &Path, place: &str) -> Result<Connection, StoreE
     let connection = match opened {
         // Readers share an index of the log with the writer, in a file beside the store. Where
         // none can be made, nobody can be writing, and without a log none is needed.
-        Err(failure) if failure.is_missing_file() && !has_log(path) => open_immutable(path).map_err(|failure| failure.at(place))?,
+        Err(failure) if failure.is_missing_file() && !has_log(path) => open_immutable(path)
+            .map_err(|failure| explained(failure.at(place), || File::open(path).err()))?,
         Err(failure) if failure.is_missing_file() && path.exists() => {
             let reason = "its log was left behind by a writer that was killed, and its folder \
                           does not let it be read; open the store once where it can be written";
@@ -158,6 +160,30 @@ pub(super) fn open_reader(path: &Path, place: &str) -> Result<Connection, StoreE
     };
     check_format(&connection, place)?;
     Ok(connection)
+}
+
+/// The error in the system's words: the database says only that it cannot open the file. To be
+/// asked only after that, because closing a file that is open as a database takes its locks.
+fn explained(error: StoreError, why: impl FnOnce() -> Option<io::Error>) -> StoreError {
+    match error {
+        StoreError::Open { place, reason } => {
+            let reason = why().map_or(reason, |error| error.to_string());
+            StoreError::Open { place, reason }
+        }
+        error => error,
+    }
+}
+
+/// Why a file can neither be written nor created, if it can not.
+fn why_no_writer(path: &Path) -> Option<io::Error> {
+    match File::options().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            File::options().read(true).write(true).open(path).err()
+        }
+        Err(error) => Some(error),
+        // It can be created after all, and nothing is in it.
+        Ok(_) => std::fs::remove_file(path).err(),
+    }
 }
 
 fn configure_reader(mut connection: Connection) -> rusqlite::Result<Connection> {
