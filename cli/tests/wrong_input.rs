@@ -113,6 +113,19 @@ fn a_store_of_another_version() {
     import(&place, "app.log").expect_code(5).expect_error("use a newer statetrail");
 }
 
+#[test]
+fn a_damaged_store_is_not_to_be_completed() {
+    let place = Place::with_log();
+    let mut bytes = fs::read(place.path("store.db")).unwrap();
+    // All pages but the first, which tells what the file is.
+    bytes[16_384..].fill(0);
+    fs::write(place.path("store.db"), bytes).unwrap();
+    let answer = import(&place, "app.log").expect_code(5);
+    let answer =
+        answer.expect_error("damaged").expect_error("import the logs again into a new one");
+    assert!(!answer.err.contains("complete it"), "{}", answer.err);
+}
+
 /// The format's number stands in the header of every SQLite file, big-endian at byte 60.
 fn set_user_version(path: &Path, version: u32) {
     let mut bytes = fs::read(path).unwrap();

@@ -42,10 +42,11 @@ pub fn run(
         stop: stop_on_interrupt()?,
         progress: args.progress,
     };
-    let Imported { report, store_failure } = import.run(|events| append(&*store, events))?;
+    let append = |events: &[KnownEvent]| append(&*store, events).map_err(to_be_repeated);
+    let Imported { report, store_failure } = import.run(append)?;
     report.write(output)?;
     match store_failure {
-        Some(failure) => Err(failure.hint("import again to complete it; nothing is added twice")),
+        Some(failure) => Err(failure),
         None => end(&report),
     }
 }
@@ -54,9 +55,20 @@ pub fn run(
 ///
 /// # Errors
 /// When the store does not take them.
-pub fn append(store: &dyn EventStore, batch: &[KnownEvent]) -> Result<u64, Failure> {
-    let appended: Result<_, StoreError> = block_on(store.append(batch));
-    appended.map(|appended| appended.new).map_err(store_failure)
+pub fn append(store: &dyn EventStore, batch: &[KnownEvent]) -> Result<u64, StoreError> {
+    block_on(store.append(batch)).map(|appended| appended.new)
+}
+
+/// What the store said, and what to do with the import.
+fn to_be_repeated(error: StoreError) -> Failure {
+    // A damaged store takes nothing more, and its message says what to do.
+    let is_damaged = matches!(error, StoreError::Damaged { .. });
+    let failure = store_failure(error);
+    if is_damaged {
+        failure
+    } else {
+        failure.hint("import again to complete it; nothing is added twice")
+    }
 }
 
 fn no_rules(namespace: Option<&str>) -> Failure {

@@ -49,7 +49,7 @@ pub fn plan(
     if problems.is_empty() {
         return Ok(logs);
     }
-    let hint = "nothing was imported; name files that exist, or - for standard input";
+    let hint = "nothing was imported; name files that can be read, or - for standard input";
     Err(Failure::new(Exit::Failed, problems.join("\n")).hint(hint))
 }
 

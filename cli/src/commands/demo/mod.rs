@@ -4,6 +4,7 @@
 mod check;
 mod tour;
 
+use std::error::Error as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,9 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use statetrail_event::Time;
 use statetrail_rules::RuleText;
-use statetrail_shop::{ShopConfig, Summary, Truth, TruthRecorder, generate_to_folder_with_truth};
+use statetrail_shop::{
+    ShopConfig, ShopError, Summary, Truth, TruthRecorder, generate_to_folder_with_truth,
+};
 use statetrail_store::{EventStore, StoreAddress};
 use tempfile::TempDir;
 
@@ -119,8 +122,15 @@ fn open_shop(args: &DemoArgs, clock: &Clock, folder: &Path) -> Result<Shop, Fail
     };
     let mut recorder = TruthRecorder::default();
     let summary = generate_to_folder_with_truth(&config, folder, Some(&mut recorder))
-        .map_err(|error| Failure::new(Exit::Failed, format!("the shop cannot work: {error}")))?;
+        .map_err(|error| shop_failure(&error, folder))?;
     Ok(Shop { summary, truth: recorder.finish(), config })
+}
+
+fn shop_failure(error: &ShopError, folder: &Path) -> Failure {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let message = format!("{}: the shop cannot work there: {error}{cause}", folder.display());
+    Failure::new(Exit::Failed, message)
+        .hint("TMPDIR names the folder for temporary files; the logs take some 20 MB")
 }
 
 /// The start of yesterday in UTC, so that all of the shop's day is over.
@@ -171,7 +181,8 @@ fn import(store: &dyn EventStore, folder: &Path, clock: &Clock) -> Result<Report
         stop: Arc::default(),
         progress: ProgressChoice::Auto,
     };
-    let Imported { report, store_failure } = import.run(|events| append(store, events))?;
+    let Imported { report, store_failure } =
+        import.run(|events| append(store, events).map_err(store_failure))?;
     match store_failure {
         Some(failure) => Err(failure),
         None => Ok(report),
@@ -284,5 +295,22 @@ impl DemoReport {
             self.logs.clone().unwrap_or_default(),
             self.trouble.clone().unwrap_or_default(),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stopped_the_shop_is_told() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let failure = shop_failure(&ShopError::Sink(full), Path::new("/small"));
+        let Failure::Told { message, hints, .. } = failure else { panic!("nothing is told") };
+        assert!(
+            message.starts_with("/small: ") && message.ends_with("no storage space"),
+            "{message}"
+        );
+        assert!(hints[0].contains("TMPDIR"));
     }
 }
