@@ -126,6 +126,13 @@ fn a_damaged_store_is_not_to_be_completed() {
     assert!(!answer.err.contains("complete it"), "{}", answer.err);
 }
 
+#[test]
+fn a_settings_file_that_cannot_be_read_is_all_that_is_told() {
+    let answer = Place::new().run(["dlq", "ls", "--kafka-config", "none.toml"]).expect_code(2);
+    let answer = answer.expect_error("none.toml: the file cannot be read");
+    assert!(!answer.err.contains("missing"), "{}", answer.err);
+}
+
 /// The format's number stands in the header of every SQLite file, big-endian at byte 60.
 fn set_user_version(path: &Path, version: u32) {
     let mut bytes = fs::read(path).unwrap();
