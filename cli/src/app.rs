@@ -11,7 +11,7 @@ use crate::commands::{
     rules_check, show,
 };
 use crate::failure::{Exit, Failure};
-use crate::output::{ColorChoice, Output, OutputFormat, printable};
+use crate::output::{ColorChoice, Output, OutputFormat, printable, terminal_width};
 
 /// Does what the process was started with.
 pub fn run_from_environment() -> Exit {
@@ -40,7 +40,8 @@ fn run(line: CommandLine) -> Result<Exit, Failure> {
     let CommandLine { shared, command } = line;
     let stdout = io::stdout();
     let style = shared.color.style_for(&stdout);
-    let mut output = Output::new(shared.output, style, BufWriter::new(stdout.lock()));
+    let mut output =
+        Output::new(shared.output, style, terminal_width(), BufWriter::new(stdout.lock()));
     let result = run_command(command, &shared, &mut output);
     // What was answered before a failure is shown too, and a closed pipe hides no failure.
     let written = output.finish();

@@ -60,8 +60,15 @@ fn write_event(
     }
     let event = &known.event;
     let style = output.style;
-    let name = style.event(printable(&event.name));
-    writeln!(output, "{}  {}  {name}", ask.clock().show(event.time), style.heading(&event.entity))?;
+    let time = ask.clock().show(event.time);
+    let name = printable(&event.name);
+    let entity = style.heading(&event.entity);
+    let columns = [&*time, event.entity.as_str(), &*name].map(|part| part.chars().count());
+    if output.fits(columns.iter().sum::<usize>() + 4) {
+        writeln!(output, "{time}  {entity}  {}", style.event(name))?;
+    } else {
+        writeln!(output, "{time}  {}\n  {entity}", style.event(name))?;
+    }
     let changes = event.changes.iter().map(|change| match &change.value {
         Some(value) => format!("{}={value}", change.field),
         None => format!("-{}", change.field),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::progress::clear_line;
 use crate::failure::{Exit, Failure};
 
 /// From now on the first signal sets the returned flag, and the second ends the process at once.
@@ -15,6 +16,7 @@ pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::clone(&stop);
     let handler = move || {
         if flag.swap(true, Ordering::Relaxed) {
+            clear_line();
             std::process::exit(Exit::Interrupted.code().into());
         }
     };

@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 pub use style::{ColorChoice, Painted, Style};
+use text::TEXT_WIDTH;
 pub use text::{
-    TEXT_WIDTH, field_width, printable, state_on_one_line, wrap, write_changes, write_fields,
+    field_width, printable, state_on_one_line, terminal_width, wrap, write_changes, write_fields,
     write_indented,
 };
 pub use views::{ChangeView, EntityView, EventView, SetView, StateView, cell, json_cell, moment};
@@ -39,19 +40,37 @@ pub struct Output<'w> {
     pub format: OutputFormat,
     /// Colours for text.
     pub style: Style,
+    /// The columns of the terminal; `None` if it is none.
+    terminal: Option<usize>,
     writer: Box<dyn Write + 'w>,
     list_items: u64,
 }
 
 impl<'w> Output<'w> {
-    /// Answers of that form to that writer.
-    pub fn new(format: OutputFormat, style: Style, writer: impl Write + 'w) -> Output<'w> {
-        Output { format, style, writer: Box::new(writer), list_items: 0 }
+    /// Answers of that form to that writer, which may be a terminal of so many columns.
+    pub fn new(
+        format: OutputFormat,
+        style: Style,
+        terminal: Option<usize>,
+        writer: impl Write + 'w,
+    ) -> Output<'w> {
+        Output { format, style, terminal, writer: Box::new(writer), list_items: 0 }
     }
 
     /// Whether people read it.
     pub fn is_text(&self) -> bool {
         self.format == OutputFormat::Text
+    }
+
+    /// Columns that text is broken for.
+    pub fn width(&self) -> usize {
+        self.terminal.unwrap_or(TEXT_WIDTH)
+    }
+
+    /// Whether a line of that many columns can stay one: always, but for a terminal that is
+    /// narrower, so that what reads a pipe finds one line for one thing.
+    pub fn fits(&self, columns: usize) -> bool {
+        self.terminal.is_none_or(|width| columns <= width)
     }
 
     /// Writes one document: over several lines as JSON, on one as JSON lines.

@@ -4,14 +4,23 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use console::Term;
 use statetrail_event::{State, Value};
 use statetrail_query::Difference;
 
 use super::Output;
 use crate::failure::Failure;
 
-/// Columns that text is made for.
-pub const TEXT_WIDTH: usize = 80;
+/// Columns that text is broken for where there is no terminal to ask.
+pub(super) const TEXT_WIDTH: usize = 80;
+/// In a narrower terminal nothing can be laid out; it breaks lines as it likes.
+const TERMINAL_WIDTH_MIN: usize = 40;
+
+/// The columns of the terminal that standard output is, if it is one.
+pub fn terminal_width() -> Option<usize> {
+    let (_, columns) = Term::stdout().size_checked()?;
+    Some(usize::from(columns).max(TERMINAL_WIDTH_MIN))
+}
 
 /// The text with every control character written as an escape, because what services log must
 /// not steer somebody's terminal. Tabs become blanks.
@@ -54,9 +63,9 @@ pub fn wrap(text: &str, width: usize) -> Vec<&str> {
     }
 }
 
-/// Characters of the longest name, up to a third of the width.
-pub fn field_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    names.map(|name| name.chars().count()).max().unwrap_or(0).min(TEXT_WIDTH / 3)
+/// Characters of the longest name, up to a third of `width`.
+pub fn field_width<'a>(names: impl Iterator<Item = &'a str>, width: usize) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or(0).min(width / 3)
 }
 
 /// Writes a text on as many lines as it needs, each behind the same `start`.
@@ -65,7 +74,7 @@ pub fn field_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 /// When the output fails, as in all functions here.
 pub fn write_indented(output: &mut Output<'_>, start: &str, text: &str) -> Result<(), Failure> {
     let style = output.style;
-    for line in wrap(&printable(text), TEXT_WIDTH - start.len()) {
+    for line in wrap(&printable(text), output.width() - start.len()) {
         writeln!(output, "{start}{}", style.faint(line))?;
     }
     Ok(())
@@ -76,7 +85,7 @@ pub fn write_indented(output: &mut Output<'_>, start: &str, text: &str) -> Resul
 /// # Errors
 /// When the output fails.
 pub fn write_fields(output: &mut Output<'_>, state: &State) -> Result<(), Failure> {
-    let width = field_width(state.fields().map(|(field, _, _)| field));
+    let width = field_width(state.fields().map(|(field, _, _)| field), output.width());
     for (field, value, _) in state.fields() {
         let field = printable(field);
         write_hanging(output, &format!("  {field:width$}  "), &value.to_string())?;
@@ -90,8 +99,9 @@ pub fn write_fields(output: &mut Output<'_>, state: &State) -> Result<(), Failur
 /// Writes `text` behind `start`; further lines are indented as far as the first one.
 fn write_hanging(output: &mut Output<'_>, start: &str, text: &str) -> Result<(), Failure> {
     let indent = start.chars().count();
+    let width = output.width();
     let text = printable(text);
-    let mut lines = wrap(&text, TEXT_WIDTH.saturating_sub(indent).max(TEXT_WIDTH / 3)).into_iter();
+    let mut lines = wrap(&text, width.saturating_sub(indent).max(width / 3)).into_iter();
     writeln!(output, "{start}{}", lines.next().unwrap_or_default())?;
     for line in lines {
         writeln!(output, "{:indent$}{line}", "")?;
