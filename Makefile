@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SERVERS = $(CARGO) run --quiet -p statetrail-servers --
 
-.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query bench-edge fuzz
+.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query bench-edge filter filter-ahead fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,7 +45,15 @@ bench-sink: ## Kafka to Cassandra, beside bare loops of the same driver; ARGS="5
 bench-query: ## the state at a moment, beside a bare SELECT; STORE=cassandra asks a real Cassandra
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-query$(if $(STORE),-$(STORE))
 
-bench-edge: wasm-target ## the filter in a real Fluent Bit, beside Lua; FLUENT_BIT=PATH; ARGS="100000 match10" for a part
+filter: wasm-target ## the filter for Fluent Bit, a .wasm that runs on every machine
+	$(CARGO) build --quiet -p statetrail-filter --lib --target wasm32-wasip1 --profile filter
+	@echo target/wasm32-wasip1/filter/statetrail_filter.wasm
+
+filter-ahead: filter ## the filter compiled ahead of time, for one kind of machine; WAMRC=PATH of the compiler
+	filter-wasm/compile-ahead target/wasm32-wasip1/filter/statetrail_filter.wasm target/wasm32-wasip1/filter/statetrail_filter.aot
+	@echo target/wasm32-wasip1/filter/statetrail_filter.aot
+
+bench-edge: wasm-target ## the filter in a real Fluent Bit, beside Lua; FLUENT_BIT=PATH, perhaps WAMRC=PATH; ARGS="100000 match10" for a part
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-edge -- $(ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolchain and cargo-fuzz

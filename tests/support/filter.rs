@@ -1,4 +1,4 @@
-//! The filter's module, built as it is shipped.
+//! The filter's module, built as it is shipped, or compiled ahead of time.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,8 @@ use anyhow::{Result, ensure};
 
 use crate::project_folder;
 
-/// The path of `statetrail_filter.wasm`, built with the profile that is shipped.
+/// The path of `statetrail_filter.wasm`, built with the profile that is shipped; where `WAMRC` names
+/// the compiler, that of the module compiled ahead of time.
 ///
 /// # Errors
 /// When it cannot be built.
@@ -33,5 +34,18 @@ fn build() -> Result<PathBuf> {
         .status()?;
     ensure!(status.success(), "the filter does not build: is the target wasm32-wasip1 installed?");
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    Ok(project_folder().join(target).join("wasm32-wasip1/filter/statetrail_filter.wasm"))
+    let module = project_folder().join(target).join("wasm32-wasip1/filter/statetrail_filter.wasm");
+    match std::env::var_os("WAMRC") {
+        Some(compiler) if !compiler.is_empty() => compiled_ahead(&module),
+        _ => Ok(module),
+    }
+}
+
+fn compiled_ahead(module: &Path) -> Result<PathBuf> {
+    let compiled = module.with_extension("aot");
+    let script = project_folder().join("filter-wasm/compile-ahead");
+    let output = Command::new(script).arg(module).arg(&compiled).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the filter cannot be compiled ahead of time: {said}");
+    Ok(compiled)
 }

@@ -25,12 +25,15 @@ pub enum Way {
     Lua,
     /// Ours, in the interpreter.
     Ours,
+    /// Ours, compiled ahead of time.
+    Ahead,
 }
 
 /// A folder with everything that a run needs but the records.
 pub struct Bench {
     fluent_bit: PathBuf,
     module: PathBuf,
+    compiled: Option<PathBuf>,
     folder: tempfile::TempDir,
 }
 
@@ -51,13 +54,23 @@ impl Bench {
         fs::write(folder.path().join("node"), "")?;
         fs::write(folder.path().join("floor.wasm"), floor::module())?;
         let module = crate::process::build_filter()?;
-        Ok(Some(Bench { fluent_bit: fluent_bit.into(), module, folder }))
+        let compiled = crate::process::compile_filter_ahead(&module)?;
+        if compiled.is_none() {
+            eprintln!("not measured ahead of time: name the compiler with WAMRC");
+        }
+        Ok(Some(Bench { fluent_bit: fluent_bit.into(), module, compiled, folder }))
     }
 
     /// Where rule files, the script and records go.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Whether there is a module that was compiled ahead of time.
+    #[must_use]
+    pub fn has_ahead(&self) -> bool {
+        self.compiled.is_some()
     }
 
     /// Runs Fluent Bit over a file of records in the folder and returns the CPU time that it
@@ -102,6 +115,7 @@ impl Bench {
             Way::None => String::new(),
             Way::Floor => wasm(&self.path().join("floor.wasm"), floor::FUNCTION),
             Way::Ours => wasm(&self.module, "statetrail_events"),
+            Way::Ahead => wasm(self.compiled.as_ref().unwrap_or(&self.module), "statetrail_events"),
             Way::Lua => "  filters:\n    - {name: lua, match: '*', script: events.lua, \
                          call: statetrail_events, time_as_table: true}\n"
                 .to_owned(),
