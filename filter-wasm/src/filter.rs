@@ -345,3 +345,6 @@ fn without_line_end(line: &[u8]) -> &[u8] {
         _ => line,
     }
 }
+
+#[cfg(test)]
+mod run_tests;

@@ -141,7 +141,8 @@ impl<'a> Record<'a> {
 impl<'a> Kubernetes<'a> {
     /// Whether it says which container's line it is.
     pub(crate) fn names_container(&self) -> bool {
-        self.namespace.is_some() && self.container.is_some()
+        let says = |text: Option<Text<'_>>| text.is_some_and(|text| !text.raw().is_empty());
+        says(self.namespace) && says(self.container)
     }
 
     /// Keeps a text of the `kubernetes` map if it is one of those that matter.

@@ -179,7 +179,7 @@ mod tests {
         let text = "([a{}:,0 ]|\\\\\"|\\\\n|\\\\u0022){0,4}";
         let entry = prop_oneof![
             4 => ("log|message|time|stream|offset|file|x", text).prop_map(|(k, v)| format!(r#""{k}":"{v}""#)),
-            2 => ("offset|log|x", "0|7|42|1.5|null|18446744073709551616|\\[1,\"log\"\\]")
+            2 => ("offset|log|x", "0|7|42|1\\.5|null|18446744073709551616|\\[1,\"log\"\\]")
                 .prop_map(|(k, v)| format!(r#""{k}":{v}"#)),
             1 => Just(r#""kubernetes":{"namespace_name":"n","container_name":"c"}"#.to_owned()),
         ];

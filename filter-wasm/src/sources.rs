@@ -91,17 +91,19 @@ impl Sources {
 }
 
 /// What tells sources apart: the parts of the `kubernetes` map if it names a container, else the
-/// tag and the file, if there is one.
-type Parts<'a> = [&'a [u8]; 4];
+/// tag; and the node and the file, if they are told: a container that was started again has another
+/// file.
+type Parts<'a> = [&'a [u8]; 5];
 
 fn parts_of<'a>(tag: &'a [u8], record: &Record<'a>) -> Parts<'a> {
     let raw = |part: Option<Text<'a>>| part.map_or(&b""[..], Text::raw);
     let Kubernetes { namespace, pod, container, node } = record.kubernetes;
-    match (namespace, container) {
-        (Some(namespace), Some(container)) => {
-            [namespace.raw(), raw(pod), container.raw(), raw(node)]
-        }
-        _ => [tag, raw(record.file()), b"", b""],
+    let (node, file) = (raw(node), raw(record.file()));
+    if record.kubernetes.names_container() {
+        [raw(container), raw(namespace), raw(pod), node, file]
+    } else {
+        // No container has an empty name.
+        [b"", tag, b"", node, file]
     }
 }
 
@@ -147,14 +149,16 @@ impl Source {
         let namespace = text(record.kubernetes.namespace);
         let pod = text(record.kubernetes.pod);
         let container = text(record.kubernetes.container);
-        let node = record.kubernetes.node.map(Text::to_text);
-        let from_map = (!namespace.is_empty() && !container.is_empty()).then_some(ContainerName {
+        // What is told to be empty is not told.
+        let told = |part: Option<Text<'_>>| Some(text(part)).filter(|text| !text.is_empty());
+        let node = told(record.kubernetes.node);
+        let from_map = record.kubernetes.names_container().then_some(ContainerName {
             namespace: &namespace,
             pod: &pod,
             container: &container,
         });
         let name = from_map.or_else(|| ContainerName::from_container_log(&tag));
-        let file = record.file().map(Text::to_text);
+        let file = told(record.file());
         let origin = match name {
             Some(name) => Origin::container(name, node.as_deref(), file.as_deref()),
             None => Origin::plain(None, node.as_deref(), file.as_deref()),
@@ -194,10 +198,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_key_has_the_parts_that_it_was_written_from(
-            written in prop::array::uniform4("[ab]{0,3}"),
-            asked in prop::array::uniform4("[ab]{0,3}"),
+            written in prop::array::uniform5("[ab]{0,3}"),
+            asked in prop::array::uniform5("[ab]{0,3}"),
         ) {
-            let bytes = |parts: &[String; 4]| parts.each_ref().map(|part| part.clone().into_bytes());
+            let bytes = |parts: &[String; 5]| parts.each_ref().map(|part| part.clone().into_bytes());
             let (written_bytes, asked_bytes) = (bytes(&written), bytes(&asked));
             let mut key = Vec::new();
             write_key(&mut key, written_bytes.each_ref().map(Vec::as_slice));
