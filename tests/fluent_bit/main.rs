@@ -10,3 +10,4 @@ mod pipeline;
 mod reload;
 mod same_bytes;
 mod shipped;
+mod soak;
