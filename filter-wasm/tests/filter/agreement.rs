@@ -2,14 +2,19 @@
 
 use statetrail_filter::{Filter, Mode, Reply as NativeReply};
 
-use crate::corpus::{Record, folder, records, rule_files};
+use crate::corpus::{folder, records, rule_files};
 use crate::guest::{ANNOTATE, EVENTS, Guest, Handover, Reply};
 use crate::wasm;
 
 /// What the native engine would make Fluent Bit see.
-fn native(filter: &mut Filter, mode: Mode, record: &Record, bytes: &[u8]) -> Reply {
-    let (seconds, nanos) = record.time;
-    let reply = filter.process(mode, record.tag.as_bytes(), seconds, nanos, bytes);
+pub(crate) fn native(
+    filter: &mut Filter,
+    mode: Mode,
+    tag: &str,
+    (seconds, nanos): (u32, u32),
+    bytes: &[u8],
+) -> Reply {
+    let reply = filter.process(mode, tag.as_bytes(), seconds, nanos, bytes);
     match reply {
         NativeReply::Drop => Reply::Null,
         NativeReply::PassInput => Reply::Input,
@@ -38,7 +43,7 @@ fn native_and_wasm_give_the_same_bytes() {
                     Handover::MessagePack => &record.msgpack,
                     _ => &record.json,
                 };
-                let expected = native(&mut filter, mode, record, bytes);
+                let expected = native(&mut filter, mode, &record.tag, record.time, bytes);
                 let reply = guest
                     .call(function, &record.tag, record.time, bytes, handover)
                     .expect("no record traps");
