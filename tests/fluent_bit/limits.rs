@@ -123,7 +123,8 @@ impl Log {
     fn expect(&mut self, mut record: Value, offset: usize) -> Result<()> {
         record["offset"] = (offset - self.skipped).into();
         record["file"] = self.path.display().to_string().into();
-        let tag = format!("kube{}", self.path.display()).replace('/', ".");
+        let of_file = || format!("kube{}", self.path.display()).replace('/', ".");
+        let tag = record["new_tag"].as_str().map_or_else(of_file, str::to_owned);
         let bytes = serde_json::to_vec(&record)?;
         let reply =
             self.filter.process(self.mode, tag.as_bytes(), SECONDS, self.nanos, &bytes).text();
@@ -238,6 +239,34 @@ fn ten_thousand_pods_by_their_metadata() -> Result<()> {
         }
         log.run(binary, folder, |text| with_json_records(&text))?;
     }
+    Ok(())
+}
+
+/// Gives every record the tag that it names, as a tail of so many files would.
+const OWN_TAGS: &str = "  filters:
+    - name: rewrite_tag
+      match: kube.*
+      rule: $new_tag .+ $new_tag false
+      emitter_mem_buf_limit: 50M
+    - name: wasm
+      match: events.*
+";
+
+#[test]
+fn ten_thousand_pods_by_their_tags() -> Result<()> {
+    let Some(binary) = FluentBit::binary() else { return Ok(()) };
+    let folder = shipped::folder()?;
+    let mut log = Log::new(folder.path(), Mode::Events)?;
+    let id = "0123456789abcdef".repeat(4);
+    for number in 0..2 * PODS + 1 {
+        let mut fields = of_pod(number, 0);
+        fields.remove("kubernetes");
+        let tag = format!("events.containers.pod-{}_shop_app-{id}", number % PODS);
+        fields.insert("new_tag".to_owned(), tag.into());
+        log.add_record(fields)?;
+    }
+    let filters = "  filters:\n    - name: wasm\n      match: kube.*\n";
+    log.run(binary, folder, |text| with_json_records(&text).replace(filters, OWN_TAGS))?;
     Ok(())
 }
 
