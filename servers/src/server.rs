@@ -22,7 +22,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use crate::Error;
 
 /// Generous, because tests share their machine with other tests and builds.
-const READY_WITHIN: Duration = Duration::from_secs(180);
+const READY_WITHIN: Duration = Duration::from_secs(300);
 
 /// Cassandra flushes its memtables first.
 const STOPPED_WITHIN: Duration = Duration::from_secs(60);
