@@ -52,39 +52,6 @@ fn build(package: &str, binary: &str) -> Result<PathBuf> {
     Ok(folder.join(binary))
 }
 
-/// Builds the filter as it is shipped and returns the path of the module.
-///
-/// # Errors
-/// When it cannot be built.
-pub fn build_filter() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "-p", "statetrail-filter", "--lib"])
-        .args(["--target", "wasm32-wasip1", "--profile", "filter"])
-        .current_dir(project_folder())
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "cannot build the filter: is the target wasm32-wasip1 installed?");
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    Ok(project_folder().join(target).join("wasm32-wasip1/filter/statetrail_filter.wasm"))
-}
-
-/// Compiles the filter ahead of time, where `WAMRC` names the compiler.
-///
-/// # Errors
-/// When that fails.
-pub fn compile_filter_ahead(module: &Path) -> Result<Option<PathBuf>> {
-    if std::env::var_os("WAMRC").is_none_or(|compiler| compiler.is_empty()) {
-        return Ok(None);
-    }
-    let compiled = module.with_extension("aot");
-    let script = project_folder().join("filter-wasm/compile-ahead");
-    let output = Command::new(script).arg(module).arg(&compiled).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the filter cannot be compiled ahead of time: {said}");
-    Ok(Some(compiled))
-}
-
 /// The project's own folder.
 pub fn project_folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))

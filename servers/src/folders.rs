@@ -27,7 +27,8 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
-fn workspace() -> &'static Path {
+/// The project's own folder.
+pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 

@@ -32,6 +32,7 @@
 
 mod cassandra;
 mod error;
+mod filter;
 mod fluent_bit;
 mod folders;
 mod jars;
@@ -44,6 +45,7 @@ mod tls;
 
 pub use cassandra::{Cassandra, CassandraOptions};
 pub use error::Error;
+pub use filter::{filter_compiled_ahead, filter_module};
 pub use fluent_bit::FluentBit;
 pub use kafka::{Kafka, KafkaOptions, Scram};
 pub use server::Server;

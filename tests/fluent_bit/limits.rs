@@ -13,6 +13,7 @@ use statetrail_servers::FluentBit;
 use statetrail_tests::project_folder;
 
 use crate::pipeline::{Pipeline, prepared_folder};
+use crate::same_bytes::tag_of;
 use crate::shipped;
 
 const SECONDS: u32 = 1_763_805_600;
@@ -123,8 +124,7 @@ impl Log {
     fn expect(&mut self, mut record: Value, offset: usize) -> Result<()> {
         record["offset"] = (offset - self.skipped).into();
         record["file"] = self.path.display().to_string().into();
-        let of_file = || format!("kube{}", self.path.display()).replace('/', ".");
-        let tag = record["new_tag"].as_str().map_or_else(of_file, str::to_owned);
+        let tag = record["new_tag"].as_str().map_or_else(|| tag_of(&self.path), str::to_owned);
         let bytes = serde_json::to_vec(&record)?;
         let reply =
             self.filter.process(self.mode, tag.as_bytes(), SECONDS, self.nanos, &bytes).text();
@@ -228,18 +228,23 @@ fn of_pod(number: usize, pod: usize) -> Map<String, Value> {
     }))
 }
 
-#[test]
-fn ten_thousand_pods_by_their_metadata() -> Result<()> {
+/// Lets both functions of the filter take so many records.
+fn both_ways(count: usize, record: impl Fn(usize) -> Map<String, Value>) -> Result<()> {
     let Some(binary) = FluentBit::binary() else { return Ok(()) };
     for mode in [Mode::Events, Mode::Annotate] {
         let folder = shipped::folder()?;
         let mut log = Log::new(folder.path(), mode)?;
-        for number in 0..2 * PODS + 1 {
-            log.add_record(of_pod(number, number % PODS))?;
+        for number in 0..count {
+            log.add_record(record(number))?;
         }
         log.run(binary, folder, |text| with_json_records(&text))?;
     }
     Ok(())
+}
+
+#[test]
+fn ten_thousand_pods_by_their_metadata() -> Result<()> {
+    both_ways(2 * PODS + 1, |number| of_pod(number, number % PODS))
 }
 
 /// Gives every record the tag that it names, as a tail of so many files would.
@@ -270,27 +275,23 @@ fn ten_thousand_pods_by_their_tags() -> Result<()> {
     Ok(())
 }
 
+/// A record of many keys, some of which are nested.
+fn large(number: usize) -> Map<String, Value> {
+    let mut fields = of_pod(number, number / 10);
+    for key in 0..200 {
+        fields.insert(format!("key_{key}"), format!("value {number} \"{key}\"").into());
+    }
+    let mut deep = json!({"end": number});
+    for level in 0..20 + number % 10 {
+        deep = json!({format!("level-{level}"): deep, "list": [1, [2, null]]});
+    }
+    fields["kubernetes"]["annotations"] = deep;
+    fields
+}
+
 #[test]
 fn records_of_two_hundred_keys_and_deep_metadata() -> Result<()> {
-    let Some(binary) = FluentBit::binary() else { return Ok(()) };
-    for mode in [Mode::Events, Mode::Annotate] {
-        let folder = shipped::folder()?;
-        let mut log = Log::new(folder.path(), mode)?;
-        for number in 0..1_000 {
-            let mut fields = of_pod(number, number / 10);
-            for key in 0..200 {
-                fields.insert(format!("key_{key}"), format!("value {number} \"{key}\"").into());
-            }
-            let mut deep = json!({"end": number});
-            for level in 0..20 + number % 10 {
-                deep = json!({format!("level-{level}"): deep, "list": [1, [2, null]]});
-            }
-            fields["kubernetes"]["annotations"] = deep;
-            log.add_record(fields)?;
-        }
-        log.run(binary, folder, |text| with_json_records(&text))?;
-    }
-    Ok(())
+    both_ways(1_000, large)
 }
 
 /// Writes a line for each rule, and waits until its events come.

@@ -39,7 +39,7 @@ pipeline:
 }
 
 /// The tag that in_tail makes of a path: it leaves one dot of several, as before a hidden folder.
-fn tag_of(path: &Path) -> String {
+pub(crate) fn tag_of(path: &Path) -> String {
     let dotted = format!("kube{}", path.display()).replace('/', ".");
     let words = dotted.split('.').filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(".")

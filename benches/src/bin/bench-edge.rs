@@ -2,7 +2,8 @@
 //! same job and beside a guest that does nothing. Needs `FLUENT_BIT`.
 //!
 //! Each figure is user CPU of the whole process over the same file, minus that of a run without a
-//! filter. With `WAMRC`, the filter compiled ahead of time is measured too. Before anything is measured, both filters must make the same events of the same lines.
+//! filter. With `WAMRC`, the filter compiled ahead of time is measured too. Before anything is
+//! measured, both filters must make the same events of the same lines.
 //! Arguments pick what is measured: the number of lines, words that names must hold.
 
 use std::collections::BTreeMap;
@@ -61,8 +62,7 @@ fn measure(bench: &Bench, workload: &Workload, lines: usize, report: &mut Report
     fs::write(bench.path().join("events.lua"), workload.lua())?;
     let (event_bytes, record_bytes) = same_events(bench, workload)?;
     workload.write_records(&bench.path().join("records"), lines)?;
-    let mut ways = vec![Way::None, Way::Floor, Way::Lua, Way::Ours];
-    ways.extend(bench.has_ahead().then_some(Way::Ahead));
+    let ways = bench.ways();
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); ways.len()];
     let rounds = if workload.rules > RULES_ONCE { 1 } else { ROUNDS };
     for _ in 0..rounds {
@@ -70,16 +70,18 @@ fn measure(bench: &Bench, workload: &Workload, lines: usize, report: &mut Report
             times.push(bench.run(*way, "records", None)?);
         }
     }
-    let medians: Vec<f64> = times.iter_mut().map(|times| median(times).as_secs_f64()).collect();
-    let none = medians[0];
-    let (floor, lua, ours) = (medians[1] - none, medians[2] - none, medians[3] - none);
+    let mut medians = times.iter_mut().map(|times| median(times).as_secs_f64());
+    let mut next = || medians.next().context("a way that was not measured");
+    let none = next()?;
+    let (floor, lua, ours) = (next()? - none, next()? - none, next()? - none);
+    let ahead = medians.next().map(|ahead| ahead - none);
     let name = workload.name();
     let mut add = |name: String, value: f64, rival: Option<(&'static str, f64)>| {
         report.add(Case { name, value, unit: "s", better: Better::Lower, rival });
     };
     add(name.clone(), ours, Some(("Lua", lua)));
-    if let Some(ahead) = medians.get(4) {
-        add(format!("{name}-ahead"), ahead - none, Some(("Lua", lua)));
+    if let Some(ahead) = ahead {
+        add(format!("{name}-ahead"), ahead, Some(("Lua", lua)));
     }
     add(format!("{name}-floor"), floor, None);
     add(format!("{name}-none"), none, None);

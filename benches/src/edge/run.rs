@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, WaitId, WaitIdOptions};
+use statetrail_servers::{filter_compiled_ahead, filter_module};
 
 use super::floor;
 
@@ -53,8 +54,8 @@ impl Bench {
         // The filter would tell about itself, which Lua does not.
         fs::write(folder.path().join("node"), "")?;
         fs::write(folder.path().join("floor.wasm"), floor::module())?;
-        let module = crate::process::build_filter()?;
-        let compiled = crate::process::compile_filter_ahead(&module)?;
+        let module = filter_module()?;
+        let compiled = filter_compiled_ahead(&module)?;
         if compiled.is_none() {
             eprintln!("not measured ahead of time: name the compiler with WAMRC");
         }
@@ -67,10 +68,12 @@ impl Bench {
         self.folder.path()
     }
 
-    /// Whether there is a module that was compiled ahead of time.
+    /// What can be measured: without a compiler, nothing that is compiled ahead of time.
     #[must_use]
-    pub fn has_ahead(&self) -> bool {
-        self.compiled.is_some()
+    pub fn ways(&self) -> Vec<Way> {
+        let mut ways = vec![Way::None, Way::Floor, Way::Lua, Way::Ours];
+        ways.extend(self.compiled.is_some().then_some(Way::Ahead));
+        ways
     }
 
     /// Runs Fluent Bit over a file of records in the folder and returns the CPU time that it
