@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use statetrail_event::Time;
+use statetrail_query::parse_moment;
 
 use crate::failure::{Exit, Failure};
-use crate::moment::parse_moment;
 
 /// The present and the zone of local times, as they are for the whole of a command.
 #[derive(Clone, Debug)]

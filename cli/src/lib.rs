@@ -9,7 +9,6 @@ pub mod failure;
 pub mod import;
 pub mod input;
 pub mod log_time;
-pub mod moment;
 pub mod name;
 pub mod output;
 pub mod rule_files;

@@ -12,26 +12,37 @@
 //! | what differs? | [`differences`] of two states |
 //! | which entities were in that state? | [`Find`], with [`Condition`]s |
 //! | what happened in that time? | [`Timeline`] |
+//! | how many of which kind are in which state? | [`census()`] |
+//! | how do states follow each other? | [`lifecycle()`] |
+//!
+//! [`parse_moment()`] reads moments as people type them; [`views`] are the shapes of answers as JSON.
 
 mod blame;
+mod census;
 mod condition;
 mod difference;
 mod error;
 mod find;
+mod lifecycle;
 mod moment;
 mod resolve;
 mod timeline;
 mod trail;
+mod typed_moment;
+pub mod views;
 
 pub use blame::{Blame, blame};
+pub use census::{KindCount, census, filter_of, state_field};
 pub use condition::{Comparison, Condition, ConditionError};
 pub use difference::{Difference, differences};
 pub use error::QueryError;
 pub use find::{Find, Found};
+pub use lifecycle::{By, Lifecycle, LifecycleStep, Place, SAMPLED_ENTITIES, lifecycle};
 pub use moment::{Moment, state};
 pub use resolve::resolve;
 pub use timeline::Timeline;
 pub use trail::{Step, Trail};
+pub use typed_moment::{MomentError, parse_moment};
 
 /// Items of a page, unless asked otherwise.
 const PAGE: usize = 500;

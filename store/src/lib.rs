@@ -19,6 +19,6 @@ pub mod suite;
 pub use address::{StoreAddress, StoreAddressError};
 pub use error::StoreError;
 pub use store::{
-    Appended, Counts, Entity, EntityFilter, EntityTest, EntityView, EventStore, KnownEvent,
-    NamePart, Order, Place, TimelineQuery, Traffic, TrailQuery,
+    Appended, Counts, Entity, EntityFilter, EntityTest, EntityView, EventStore, Kind, KnownEvent,
+    NamePart, Order, Place, Tally, TallyCount, TimelineQuery, Traffic, TrailQuery,
 };

@@ -1,9 +1,12 @@
 //! The trait that every store implements, and the words of its questions and answers.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use statetrail_event::{EntityName, Event, OrderKey, State, Time, Value, ValueRef};
+use statetrail_event::{
+    EntityName, Event, MAX_ID_BYTES, OrderKey, State, Time, Value, ValueRef,
+};
 
 use crate::StoreError;
 
@@ -150,6 +153,40 @@ pub trait EventStore: Send + Sync {
     /// When the store cannot be read.
     async fn timeline(&self, query: &TimelineQuery) -> Result<Vec<KnownEvent>, StoreError>;
 
+    /// Every kind of entity of which there is one, in the order of their names.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn kinds(&self) -> Result<Vec<Kind>, StoreError> {
+        let (mut kinds, mut after) = (Vec::new(), None);
+        while let Some(entity) =
+            self.entities(&EntityFilter::default(), after.as_ref(), 1).await?.pop()
+        {
+            let kind = Kind::of(&entity.name);
+            after = kind.last_name();
+            kinds.push(kind);
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// How many events happened in each stretch of `step` nanoseconds, by entity type and event
+    /// name, in the order of time. At most `budget` events are counted, from the end that the
+    /// query's order begins with; its limit and place do not count.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn tally(
+        &self,
+        query: &TimelineQuery,
+        step: i64,
+        budget: u64,
+    ) -> Result<Tally, StoreError> {
+        tally_by_pages(self, query, step, budget).await
+    }
+
     /// How much the store holds.
     ///
     /// # Errors
@@ -159,6 +196,8 @@ pub trait EventStore: Send + Sync {
 
 /// Entities that a store without a way of its own tests together.
 const TESTED_TOGETHER: usize = 500;
+/// Events that a store without a way of its own counts together.
+const COUNTED_TOGETHER: usize = 1_000;
 
 /// An event and when it became known.
 #[derive(Clone, Debug, PartialEq)]
@@ -253,6 +292,111 @@ pub enum NamePart<'a> {
     IdPrefix(&'a str),
     /// Any part of the full name. A store may have to look at every entity.
     Anywhere(&'a str),
+}
+
+/// A type of entity in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind {
+    /// The namespace.
+    pub namespace: String,
+    /// The type.
+    pub entity_type: String,
+}
+
+impl Kind {
+    /// The kind of an entity.
+    pub fn of(name: &EntityName) -> Kind {
+        let (namespace, entity_type) = (name.namespace(), name.entity_type());
+        Kind { namespace: namespace.to_owned(), entity_type: entity_type.to_owned() }
+    }
+
+    /// A name that no entity of this kind comes after; `None` if the kind is none that a name
+    /// can have.
+    fn last_name(&self) -> Option<EntityName> {
+        let id = char::MAX.to_string();
+        let id = id.repeat(MAX_ID_BYTES / id.len());
+        EntityName::new(&self.namespace, &self.entity_type, &id).ok()
+    }
+}
+
+/// Counts events by reading them, page by page.
+pub(crate) async fn tally_by_pages(
+    store: &(impl EventStore + ?Sized),
+    query: &TimelineQuery,
+    step: i64,
+    budget: u64,
+) -> Result<Tally, StoreError> {
+    let limit = usize::try_from(budget).unwrap_or(usize::MAX).min(COUNTED_TOGETHER);
+    let mut query = TimelineQuery { after: None, limit, ..query.clone() };
+    let mut counter = TallyCounter::new(step);
+    while counter.counted() < budget {
+        let page = store.timeline(&query).await?;
+        let left = usize::try_from(budget - counter.counted()).unwrap_or(usize::MAX);
+        for event in page.iter().take(left).map(|known| &known.event) {
+            counter.add(event.time, event.entity.entity_type(), &event.name, 1);
+        }
+        if page.len() < limit {
+            return Ok(counter.finish(false));
+        }
+        query.after = page.last().map(|known| Place::of(&known.event));
+    }
+    query.limit = 1;
+    let is_cut = !store.timeline(&query).await?.is_empty();
+    Ok(counter.finish(is_cut))
+}
+
+/// Counts events into a [`Tally`].
+pub(crate) struct TallyCounter {
+    step: i64,
+    counted: u64,
+    /// By start, type and name.
+    counts: BTreeMap<(i64, String, String), u64>,
+}
+
+impl TallyCounter {
+    pub(crate) fn new(step: i64) -> TallyCounter {
+        TallyCounter { step: step.max(1), counted: 0, counts: BTreeMap::new() }
+    }
+
+    pub(crate) fn counted(&self) -> u64 {
+        self.counted
+    }
+
+    pub(crate) fn add(&mut self, time: Time, entity_type: &str, name: &str, events: u64) {
+        let start = time.nanos().div_euclid(self.step).saturating_mul(self.step);
+        let key = (start, entity_type.to_owned(), name.to_owned());
+        *self.counts.entry(key).or_default() += events;
+        self.counted += events;
+    }
+
+    pub(crate) fn finish(self, is_cut: bool) -> Tally {
+        let counts = self.counts.into_iter().map(|((start, entity_type, name), events)| {
+            TallyCount { start: Time::from_nanos(start), entity_type, name, events }
+        });
+        Tally { counts: counts.collect(), is_cut }
+    }
+}
+
+/// Events counted over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The counts that are not 0, in the order of time, then type, then name.
+    pub counts: Vec<TallyCount>,
+    /// Whether the budget was too small to count all.
+    pub is_cut: bool,
+}
+
+/// How many events of one name happened to entities of one type in one stretch of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TallyCount {
+    /// The start of the stretch, a multiple of its length.
+    pub start: Time,
+    /// The type of the entities.
+    pub entity_type: String,
+    /// The name of the events.
+    pub name: String,
+    /// How many.
+    pub events: u64,
 }
 
 /// Which way to read.

@@ -2,7 +2,6 @@
 
 mod style;
 mod text;
-mod views;
 
 use std::io::{self, Write};
 
@@ -15,7 +14,9 @@ pub use text::{
     field_width, printable, state_on_one_line, terminal_width, wrap, write_changes, write_fields,
     write_indented,
 };
-pub use views::{ChangeView, EntityView, EventView, SetView, StateView, cell, json_cell, moment};
+pub use statetrail_query::views::{
+    ChangeView, EntityView, EventView, SetView, StateView, cell, json_cell, moment,
+};
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

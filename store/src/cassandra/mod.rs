@@ -35,9 +35,10 @@ use async_trait::async_trait;
 use scylla::client::session::Session;
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
+use crate::store::tally_by_pages;
 use crate::{
-    Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, StoreError,
-    TimelineQuery, Traffic, TrailQuery,
+    Appended, Counts, Entity, EntityFilter, EventStore, Kind, KnownEvent, NamePart, StoreError,
+    Tally, TimelineQuery, Traffic, TrailQuery,
 };
 pub use address::{Address, AddressError, PASSWORD_VARIABLE, SCHEME};
 pub use layout::Layout;
@@ -262,6 +263,24 @@ impl EventStore for CassandraStore {
 
     async fn timeline(&self, query: &TimelineQuery) -> Result<Vec<KnownEvent>, StoreError> {
         self.at_place(self.read_timeline(query).await)
+    }
+
+    async fn kinds(&self) -> Result<Vec<Kind>, StoreError> {
+        let kinds = self.at_place(CassandraStore::kinds(self).await)?;
+        let kind = |(namespace, entity_type)| Kind { namespace, entity_type };
+        Ok(kinds.into_iter().map(kind).collect())
+    }
+
+    async fn tally(
+        &self,
+        query: &TimelineQuery,
+        step: i64,
+        budget: u64,
+    ) -> Result<Tally, StoreError> {
+        if query.text.is_some() || query.as_known_at.is_some() {
+            return tally_by_pages(self, query, step, budget).await;
+        }
+        self.at_place(self.tally_places(query, step, budget).await)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

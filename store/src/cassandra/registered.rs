@@ -63,7 +63,9 @@ impl Registered {
         for (pair, noted) in all {
             self.new.insert(pair.0, noted);
             if self.new.len() >= GENERATION {
-                self.old = std::mem::take(&mut self.new);
+                // Both keep their room: maps that grow anew leave the heap in pieces.
+                std::mem::swap(&mut self.old, &mut self.new);
+                self.new.clear();
             }
         }
     }

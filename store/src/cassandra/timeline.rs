@@ -14,7 +14,8 @@ use super::merge::Merge;
 use super::registered::SPAN;
 use super::rows::{EventColumns, read_event, read_key, read_name, signed};
 use super::{CassandraStore, at_once};
-use crate::{KnownEvent, Order, TimelineQuery};
+use crate::store::TallyCounter;
+use crate::{KnownEvent, Order, Tally, TimelineQuery};
 
 /// Events that are read together, of one partition or several.
 const CANDIDATES: usize = 500;
@@ -98,6 +99,38 @@ impl CassandraStore {
         }
         found.truncate(query.limit);
         Ok(found)
+    }
+
+    /// See [`EventStore::tally`](crate::EventStore::tally), for what the timeline tells alone.
+    pub(super) async fn tally_places(
+        &self,
+        query: &TimelineQuery,
+        step: i64,
+        budget: u64,
+    ) -> Result<Tally, Failure> {
+        let query = TimelineQuery { after: None, limit: CANDIDATES, ..query.clone() };
+        let (from, to) = (OrderKey::start_of(query.from), OrderKey::end_of(query.to));
+        let namespaces = self.namespaces_of(&query).await?;
+        let layout = &self.settings().layout;
+        let mut spans = self.periods(SPAN, layout.span(from.time), layout.span(to.time)).await?;
+        if query.order == Order::NewestFirst {
+            spans.reverse();
+        }
+        let mut counter = TallyCounter::new(step);
+        for span in spans {
+            let mut places = self.places(&query, span, &namespaces, (&from, &to)).await?;
+            while let Some(place) = places.next().await? {
+                if !is_candidate(&query, &place) || !self.is_kept(&place) {
+                    continue;
+                }
+                if counter.counted() == budget {
+                    return Ok(counter.finish(true));
+                }
+                let (entity_type, _) = place.subject.split_once('/').unwrap_or(("", ""));
+                counter.add(place.key.time, entity_type, &place.name, 1);
+            }
+        }
+        Ok(counter.finish(false))
     }
 
     /// The namespaces in which there may be events that are asked for.

@@ -10,7 +10,7 @@ use super::entities::{ENTITY_COLUMNS, read_entity, read_name};
 use super::failure::{Failure, read_blob};
 use crate::codec::value_in_state;
 use crate::prefix::prefix_end;
-use crate::{Counts, Entity, EntityFilter, EntityTest, EntityView, NamePart};
+use crate::{Counts, Entity, EntityFilter, EntityTest, EntityView, Kind, NamePart};
 
 /// Conditions joined by AND, with their parameters.
 #[derive(Default)]
@@ -241,6 +241,29 @@ fn select_names(
         found.push(read_name(row, 0)?);
     }
     Ok(found)
+}
+
+/// See [`EventStore::kinds`](crate::EventStore::kinds). Looks each kind up behind the one before
+/// it, so that the entities of a kind are not read.
+pub(super) fn kinds(connection: &Connection) -> Result<Vec<Kind>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT namespace, entity_type FROM entities WHERE (namespace, entity_type) > (?, ?)
+         ORDER BY namespace, entity_type LIMIT 1",
+    )?;
+    let mut kinds: Vec<Kind> = Vec::new();
+    loop {
+        let (namespace, entity_type) =
+            kinds.last().map_or(("", ""), |kind| (&*kind.namespace, &*kind.entity_type));
+        let next = statement
+            .query_row(params![namespace, entity_type], |row| {
+                Ok(Kind { namespace: row.get(0)?, entity_type: row.get(1)? })
+            })
+            .optional()?;
+        match next {
+            Some(kind) => kinds.push(kind),
+            None => return Ok(kinds),
+        }
+    }
 }
 
 /// See [`EventStore::counts`](crate::EventStore::counts).

@@ -74,6 +74,11 @@ pub(super) fn read_blob<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a [u8],
     Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
 }
 
+/// The text in a column.
+pub(super) fn read_text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {
+    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
 /// Whether a column holds what was never written there.
 fn is_unfit_value(error: &rusqlite::Error) -> bool {
     matches!(

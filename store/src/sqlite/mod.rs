@@ -30,8 +30,8 @@ use rusqlite::Connection;
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
 use crate::{
-    Appended, Counts, Entity, EntityFilter, EntityTest, EventStore, KnownEvent, NamePart,
-    StoreError, TimelineQuery, TrailQuery,
+    Appended, Counts, Entity, EntityFilter, EntityTest, EventStore, Kind, KnownEvent, NamePart,
+    StoreError, Tally, TimelineQuery, TrailQuery,
 };
 use append::Writer;
 use batch::Batch;
@@ -185,6 +185,19 @@ impl EventStore for SqliteStore {
 
     async fn timeline(&self, query: &TimelineQuery) -> Result<Vec<KnownEvent>, StoreError> {
         self.read(|connection| timeline::timeline(connection, query))
+    }
+
+    async fn kinds(&self) -> Result<Vec<Kind>, StoreError> {
+        self.read(directory::kinds)
+    }
+
+    async fn tally(
+        &self,
+        query: &TimelineQuery,
+        step: i64,
+        budget: u64,
+    ) -> Result<Tally, StoreError> {
+        self.read(|connection| timeline::tally(connection, query, step, budget))
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -123,7 +123,27 @@ impl Questions {
         );
         self.compare_names(store, model).await?;
         self.compare_entities(store, model).await?;
-        self.compare_timelines(store, model).await
+        self.compare_timelines(store, model).await?;
+        self.compare_counts(store, model).await
+    }
+
+    /// The kinds, and how many events there were when.
+    async fn compare_counts(
+        &self,
+        store: &dyn EventStore,
+        model: &dyn EventStore,
+    ) -> Result<(), StoreError> {
+        assert_eq!(store.kinds().await?, model.kinds().await?);
+        for (step, budget) in [(1_000_000_000, u64::MAX), (7, 3), (i64::MAX, 1)] {
+            let tally = store.tally(&self.timeline, step, budget).await?;
+            let wanted = model.tally(&self.timeline, step, budget).await?;
+            assert_eq!(tally.is_cut, wanted.is_cut, "{:?} up to {budget}", self.timeline);
+            // Where the budget ends among events of one key, either of them may be counted.
+            if !wanted.is_cut {
+                assert_eq!(tally, wanted, "{:?} by {step}", self.timeline);
+            }
+        }
+        Ok(())
     }
 
     async fn compare_names(

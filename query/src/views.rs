@@ -3,8 +3,9 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use statetrail_event::{Change, EntityName, State, Time, Value};
-use statetrail_query::Difference;
 use statetrail_store::KnownEvent;
+
+use crate::Difference;
 
 /// A moment as RFC 3339 in UTC.
 pub fn moment(time: Time) -> String {
