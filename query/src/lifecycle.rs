@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use statetrail_event::{EntityName, State, Time};
-use statetrail_store::{EventStore, KnownEvent, Kind, Order, TimelineQuery, TrailQuery};
+use statetrail_store::{EventStore, Kind, KnownEvent, Order, TimelineQuery, TrailQuery};
 
 use crate::QueryError;
 use crate::census::filter_of;
@@ -196,9 +196,9 @@ impl Walks {
             let from = before.map(|(name, _)| name.clone());
             let taken = self.steps.entry((from, place.0.clone())).or_default();
             taken.count += 1;
-            taken.durations.extend(
-                before.map(|(_, since)| place.1.nanos().saturating_sub(since.nanos())),
-            );
+            taken
+                .durations
+                .extend(before.map(|(_, since)| place.1.nanos().saturating_sub(since.nanos())));
             if taken.entities.len() < NAMED && taken.entities.last() != Some(name) {
                 taken.entities.push(name.clone());
             }

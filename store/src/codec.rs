@@ -7,6 +7,7 @@
 //! | value | a tag, then 8 bytes for a number (least first) or a text |
 //! | change | the field as a text, a value |
 //! | changes | change after change |
+//! | place | the entity's name as a text, the event's key |
 //! | state | for each event that still has a say: its key, the length of its changes, changes |
 //!
 //! Changes are written and read once for every event, which is why they have a form of their
@@ -90,6 +91,27 @@ pub(crate) fn decode_cell(bytes: &[u8]) -> Result<Cell, Unreadable> {
         (Some(cell), []) => Ok(cell),
         _ => Err(Unreadable("a field of an entity".into())),
     }
+}
+
+/// Appends where an event lies: its entity's name and its key.
+pub(crate) fn encode_place(entity: &str, key: OrderKey, out: &mut Vec<u8>) {
+    write_text(entity, out);
+    out.extend_from_slice(&encode_key(key));
+}
+
+/// Hands out what [`encode_place`] wrote, place by place, each with its bytes.
+pub(crate) fn each_place<'a>(
+    bytes: &'a [u8],
+    mut take: impl FnMut(&'a str, OrderKey, &'a [u8]),
+) -> Result<(), Unreadable> {
+    let mut reader = Reader(bytes);
+    while !reader.0.is_empty() {
+        let from_place_on = reader.0;
+        let place = reader.text().and_then(|entity| Some((entity, reader.key()?)));
+        let (entity, key) = place.ok_or_else(|| Unreadable("the place of an event".into()))?;
+        take(entity, key, &from_place_on[..from_place_on.len() - reader.0.len()]);
+    }
+    Ok(())
 }
 
 fn write_change(field: &str, value: Option<&Value>, out: &mut Vec<u8>) {

@@ -92,6 +92,27 @@ pub enum StoreError {
         /// What differs.
         differences: Vec<String>,
     },
+    /// A place in the order of arrival is none of this store.
+    #[error("{place}: {cursor} is no place to go on from in this store: {reason}")]
+    OtherCursor {
+        /// The store.
+        place: String,
+        /// The place in the order of arrival.
+        cursor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store does not know any more what arrived since.
+    #[error(
+        "{place}: what arrived is remembered for {kept_hours} hours, and that place to go on from \
+         is older; begin anew, and read what happened since from the timeline"
+    )]
+    ArrivalsForgotten {
+        /// The store.
+        place: String,
+        /// How long a place is good.
+        kept_hours: u64,
+    },
     /// The store is damaged.
     #[error("{place}: the store is damaged: {detail}; import the logs again into a new one")]
     Damaged {

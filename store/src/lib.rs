@@ -5,6 +5,7 @@
 //! either. Nothing outside of this crate knows SQL or CQL, and this crate knows no rules.
 
 mod address;
+mod arrivals;
 pub mod cassandra;
 mod codec;
 mod error;
@@ -17,6 +18,7 @@ mod store;
 pub mod suite;
 
 pub use address::{StoreAddress, StoreAddressError};
+pub use arrivals::{ArrivalCursor, ArrivalCursorError, Arrivals, Arrived};
 pub use error::StoreError;
 pub use store::{
     Appended, Counts, Entity, EntityFilter, EntityTest, EntityView, EventStore, Kind, KnownEvent,

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use statetrail_event::{
-    EntityName, Event, MAX_ID_BYTES, OrderKey, State, Time, Value, ValueRef,
-};
+use statetrail_event::{EntityName, Event, MAX_ID_BYTES, OrderKey, State, Time, Value, ValueRef};
 
-use crate::StoreError;
+use crate::{ArrivalCursor, Arrivals, StoreError};
 
 /// Keeps events for good and answers what happened.
 ///
@@ -186,6 +184,26 @@ pub trait EventStore: Send + Sync {
     ) -> Result<Tally, StoreError> {
         tally_by_pages(self, query, step, budget).await
     }
+    /// The place behind everything that has arrived by now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn arrivals_end(&self) -> Result<ArrivalCursor, StoreError>;
+
+    /// The next events that arrived after a place, in the order in which they arrived: by batches,
+    /// whatever their times are, and those of a batch in an order that never changes. At most
+    /// `limit`; fewer may come although there are more, none only if there are no more yet.
+    ///
+    /// Whoever goes on from [`Arrivals::next`] or from the cursor of an event gets every event
+    /// that was stored after that place, and no event twice: a copy of an event that is there does
+    /// not arrive. A store that does not look for copies when it is [written](EventStore::write)
+    /// to says beside its own type which copies it may take for new ones.
+    ///
+    /// # Errors
+    /// When the store cannot be read; [`StoreError::OtherCursor`] when the place is none of this
+    /// store; [`StoreError::ArrivalsForgotten`] when so much time has passed that the store does
+    /// not know any more what arrived since.
+    async fn arrivals(&self, after: &ArrivalCursor, limit: usize) -> Result<Arrivals, StoreError>;
 
     /// How much the store holds.
     ///

@@ -15,11 +15,13 @@ struct Sqlite {
 }
 
 impl Subject for Sqlite {
-    fn fresh(&self) -> Box<dyn EventStore> {
+    fn opened_twice(&self) -> [Box<dyn EventStore>; 2] {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = SqliteStore::open(&folder.path().join("store.db")).expect("a new store");
+        let path = folder.path().join("store.db");
+        let store = SqliteStore::open(&path).expect("a new store");
+        let reader = SqliteStore::open_read_only(&path).expect("it is there");
         self.folders.lock().expect("no test panicked before").push(folder);
-        Box::new(store)
+        [Box::new(store), Box::new(reader)]
     }
 
     fn run(&self, test: Pin<Box<dyn Future<Output = ()> + '_>>) {

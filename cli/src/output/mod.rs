@@ -8,14 +8,14 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::failure::Failure;
+pub use statetrail_query::views::{
+    ChangeView, EntityView, EventView, SetView, StateView, cell, json_cell, moment,
+};
 pub use style::{ColorChoice, Painted, Style};
 use text::TEXT_WIDTH;
 pub use text::{
     field_width, printable, state_on_one_line, terminal_width, wrap, write_changes, write_fields,
     write_indented,
-};
-pub use statetrail_query::views::{
-    ChangeView, EntityView, EventView, SetView, StateView, cell, json_cell, moment,
 };
 
 /// The form of an answer.

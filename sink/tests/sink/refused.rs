@@ -22,8 +22,8 @@ use statetrail_sink::work::Done;
 use statetrail_sink::writer::Writer;
 use statetrail_store::sqlite::SqliteStore;
 use statetrail_store::{
-    Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, StoreError,
-    TimelineQuery, TrailQuery,
+    Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EventStore, KnownEvent,
+    NamePart, StoreError, TimelineQuery, TrailQuery,
 };
 
 use crate::support::{Store, Topic, assert_stored, event, events};
@@ -93,6 +93,14 @@ impl EventStore for Choosy {
 
     async fn timeline(&self, query: &TimelineQuery) -> Result<Vec<KnownEvent>, StoreError> {
         self.store.timeline(query).await
+    }
+
+    async fn arrivals_end(&self) -> Result<ArrivalCursor, StoreError> {
+        self.store.arrivals_end().await
+    }
+
+    async fn arrivals(&self, after: &ArrivalCursor, limit: usize) -> Result<Arrivals, StoreError> {
+        self.store.arrivals(after, limit).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

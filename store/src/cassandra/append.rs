@@ -1,12 +1,13 @@
 //! Writing with counts: which events of a batch are there already is looked up before.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 
 use foldhash::fast::RandomState;
-use statetrail_event::{EntityName, Event, OrderKey};
+use statetrail_event::{EntityName, Event, OrderKey, Time};
 
 use super::connect::Failure;
+use super::rows::{read_key, read_name};
 use super::timeline::key_tuples;
 use super::{CassandraStore, at_once, lock};
 use crate::{Appended, KnownEvent};
@@ -70,24 +71,37 @@ impl CassandraStore {
             requests.extend(keys.chunks(KEYS_A_REQUEST).map(|keys| (partition, keys.to_vec())));
         }
         let distinct: usize = requests.iter().map(|(_, keys)| keys.len()).sum();
-        let counts = requests
-            .into_iter()
-            .map(|(partition, keys)| self.count_stored(partition, keys))
-            .collect();
-        let stored: usize = at_once::unordered(counts).await?.into_iter().sum();
-        self.write_batch(batch).await?;
-        let new = distinct - stored;
+        let look_ups =
+            requests.into_iter().map(|(partition, keys)| self.stored(partition, keys)).collect();
+        let stored: HashMap<Identity, Time, RandomState> =
+            at_once::unordered(look_ups).await?.into_iter().flatten().collect();
+        let is_known = |known: &KnownEvent| {
+            let identity = identity(&known.event);
+            // With the very same known-at it may have been stored by a call that failed before it
+            // could tell that the event arrived.
+            let is_other = |known_at: &Time| *known_at != known.known_at;
+            !claimed.events.contains(&identity) || stored.get(&identity).is_some_and(is_other)
+        };
+        self.write_batch(batch, &is_known).await?;
+        let new = distinct - stored.len();
         Ok(Appended { new: new as u64, repeated: (batch.len() - new) as u64 })
     }
 
-    /// How many of these events of one partition are stored.
-    async fn count_stored(
+    /// Which of these events of one partition are stored, and since when they are known.
+    async fn stored(
         &self,
         (shard, bucket): (i32, i64),
         keys: Vec<(&EntityName, OrderKey)>,
-    ) -> Result<usize, Failure> {
+    ) -> Result<Vec<(Identity, Time)>, Failure> {
+        let layout = &self.settings().layout;
         let values = (shard, bucket, key_tuples(keys.into_iter()));
         let result = self.session().execute_unpaged(&self.statements().keys_among, values).await?;
-        Ok(result.into_rows_result()?.rows_num())
+        let mut stored = Vec::new();
+        for row in result.into_rows_result()?.rows::<(&str, i64, i64, &[u8], i64)>()? {
+            let (entity, time, seq, id, known_at) = row?;
+            let identity = (layout.home(&read_name(entity)?).hash, read_key(time, seq, id)?);
+            stored.push((identity, Time::from_nanos(known_at)));
+        }
+        Ok(stored)
     }
 }

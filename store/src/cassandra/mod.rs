@@ -9,20 +9,25 @@
 //! The futures of this store need a tokio runtime with I/O and time.
 
 mod address;
+mod announce;
 mod append;
+mod arrivals;
 mod at_once;
 mod connect;
+mod cursor;
 mod directory;
 mod layout;
 mod merge;
 mod migrate;
 mod reasons;
 mod registered;
+mod remembered;
 mod rows;
 mod schema;
 mod settings;
 mod snapshots;
 mod statements;
+mod stream;
 mod timeline;
 mod trail;
 mod write;
@@ -37,8 +42,8 @@ use statetrail_event::{EntityName, OrderKey, State, Time};
 
 use crate::store::tally_by_pages;
 use crate::{
-    Appended, Counts, Entity, EntityFilter, EventStore, Kind, KnownEvent, NamePart, StoreError,
-    Tally, TimelineQuery, Traffic, TrailQuery,
+    Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EventStore, Kind, KnownEvent,
+    NamePart, StoreError, Tally, TimelineQuery, Traffic, TrailQuery,
 };
 pub use address::{Address, AddressError, PASSWORD_VARIABLE, SCHEME};
 pub use layout::Layout;
@@ -47,9 +52,11 @@ pub use schema::{Replication, ReplicationError};
 pub use settings::{Plan, Retention, RetentionError, Settings};
 pub use snapshots::Patience;
 
+use announce::Announcing;
 use append::Appending;
 use connect::{Failure, Purpose};
 use registered::Registered;
+use remembered::Remembered;
 use snapshots::Activity;
 use statements::Statements;
 
@@ -64,6 +71,8 @@ pub struct CassandraStore {
     registered: Mutex<Registered>,
     activity: Activity,
     appending: Appending,
+    announcing: Announcing,
+    remembered: Mutex<Remembered>,
     rows: AtomicU64,
     requests: AtomicU64,
 }
@@ -95,6 +104,8 @@ impl CassandraStore {
             registered: Mutex::default(),
             activity: Activity::new(),
             appending: Appending::default(),
+            announcing: Announcing::default(),
+            remembered: Mutex::default(),
             rows: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         })
@@ -121,6 +132,8 @@ impl CassandraStore {
             registered: Mutex::default(),
             activity: Activity::new(),
             appending: Appending::default(),
+            announcing: Announcing::default(),
+            remembered: Mutex::default(),
             rows: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         }
@@ -148,6 +161,14 @@ impl CassandraStore {
 
     fn appending(&self) -> &Appending {
         &self.appending
+    }
+
+    fn announcing(&self) -> &Announcing {
+        &self.announcing
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        lock(&self.remembered)
     }
 
     fn now(&self) -> Time {
@@ -194,7 +215,7 @@ impl EventStore for CassandraStore {
     }
 
     async fn write(&self, batch: &[KnownEvent]) -> Result<(), StoreError> {
-        self.at_place(self.write_batch(batch).await)
+        self.at_place(self.write_batch(batch, &|_| false).await)
     }
 
     async fn tend(&self) -> Result<(), StoreError> {
@@ -281,6 +302,14 @@ impl EventStore for CassandraStore {
             return tally_by_pages(self, query, step, budget).await;
         }
         self.at_place(self.tally_places(query, step, budget).await)
+    }
+
+    async fn arrivals_end(&self) -> Result<ArrivalCursor, StoreError> {
+        self.at_place(self.read_arrivals_end().await)
+    }
+
+    async fn arrivals(&self, after: &ArrivalCursor, limit: usize) -> Result<Arrivals, StoreError> {
+        self.at_place(self.read_arrivals(after, limit).await)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -14,8 +14,14 @@
 
 use std::collections::BTreeMap;
 
+use super::stream::{ARRIVALS_KEPT_SECONDS, STREAM_KEPT_SECONDS};
+
+/// Seconds for which Cassandra keeps what has expired: as long as it hands rows to a node that was
+/// away.
+const EXPIRED_KEPT_SECONDS: u64 = 3 * 3_600;
+
 /// The version of tables and settings that this program reads and writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// The replication of a keyspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +149,23 @@ pub(super) fn tables(keyspace: &str, state_index: bool) -> Vec<String> {
                  shard int, entity text, time bigint, seq bigint, id blob,
                  made_at bigint, known_by bigint, events bigint, state blob,
                  PRIMARY KEY (shard, entity, time, seq, id)) {options}"
+        ),
+        // What arrived, in streams, each written by one process; see `announce.rs`. Their rows are
+        // never deleted and never written anew with other values, so that what has expired may be
+        // thrown away soon.
+        format!(
+            "CREATE TABLE IF NOT EXISTS {keyspace}.streams (
+                 shard int, stream bigint, began bigint, part bigint,
+                 PRIMARY KEY (shard, stream))
+             {options} AND default_time_to_live = {STREAM_KEPT_SECONDS}
+             AND gc_grace_seconds = {EXPIRED_KEPT_SECONDS}"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {keyspace}.arrivals (
+                 stream bigint, part bigint, number bigint, written bigint, places blob,
+                 PRIMARY KEY ((stream, part), number))
+             {options} AND default_time_to_live = {ARRIVALS_KEPT_SECONDS}
+             AND gc_grace_seconds = {EXPIRED_KEPT_SECONDS}"
         ),
         format!(
             "CREATE TABLE IF NOT EXISTS {keyspace}.settings (name text PRIMARY KEY, value text)"

@@ -79,9 +79,28 @@ statements! {
     /// Notes a bucket or span.
     insert_period: |keyspace: &str, _| format!(
         "INSERT INTO {keyspace}.periods (shard, kind, number) VALUES (?, ?, ?)");
-    /// Which of these events there are.
+    /// Notes a stream of arrivals and its last part.
+    insert_stream: |keyspace: &str, _| format!(
+        "INSERT INTO {keyspace}.streams (shard, stream, began, part)
+         VALUES (?, ?, ?, ?) USING TIMESTAMP ?");
+    /// Writes what arrived.
+    insert_arrivals: |keyspace: &str, _| format!(
+        "INSERT INTO {keyspace}.arrivals (stream, part, number, written, places)
+         VALUES (?, ?, ?, ?, ?)");
+    /// Streams of arrivals.
+    streams: |keyspace: &str, _| format!(
+        "SELECT stream, began, part FROM {keyspace}.streams WHERE shard = ?");
+    /// What arrived, from a row on.
+    arrivals: |keyspace: &str, _| format!(
+        "SELECT number, written, places FROM {keyspace}.arrivals
+         WHERE stream = ? AND part = ? AND number >= ? LIMIT ?");
+    /// What arrived before a row, the last row first.
+    arrivals_before: |keyspace: &str, _| format!(
+        "SELECT number, written, places FROM {keyspace}.arrivals
+         WHERE stream = ? AND part = ? AND number < ? ORDER BY number DESC LIMIT ?");
+    /// Which of these events there are, and when they became known.
     keys_among: |keyspace: &str, _| format!(
-        "SELECT entity, time, seq, id FROM {keyspace}.events
+        "SELECT entity, time, seq, id, known_at FROM {keyspace}.events
          WHERE shard = ? AND bucket = ? AND (entity, time, seq, id) IN ?");
     /// These events.
     events_among: |keyspace: &str, _| format!(

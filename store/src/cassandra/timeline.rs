@@ -221,14 +221,24 @@ impl CassandraStore {
     /// The events of these places, in the same order. A place may have no event: it is being
     /// written.
     async fn events_at(&self, places: Vec<Place>) -> Result<Vec<KnownEvent>, Failure> {
-        let layout = self.settings().layout;
-        let mut order = Vec::with_capacity(places.len());
-        let mut partitions: BTreeMap<(i32, i64), Vec<(EntityName, OrderKey)>> = BTreeMap::new();
+        let mut keys = Vec::with_capacity(places.len());
         for Place { key, namespace, subject, .. } in places {
-            let name = read_name(&format!("{namespace}/{subject}"))?;
-            let partition = (layout.home(&name).shard, layout.bucket(key.time));
-            partitions.entry(partition).or_default().push((name.clone(), key));
-            order.push((name, key));
+            keys.push((read_name(&format!("{namespace}/{subject}"))?, key));
+        }
+        Ok(self.events_of(&keys).await?.into_iter().flatten().collect())
+    }
+
+    /// The events of these entities with these keys, in the same order; `None` for each that is
+    /// not there. Each may be asked for once.
+    pub(super) async fn events_of(
+        &self,
+        order: &[(EntityName, OrderKey)],
+    ) -> Result<Vec<Option<KnownEvent>>, Failure> {
+        let layout = self.settings().layout;
+        let mut partitions: BTreeMap<(i32, i64), Vec<(EntityName, OrderKey)>> = BTreeMap::new();
+        for (name, key) in order {
+            let partition = (layout.home(name).shard, layout.bucket(key.time));
+            partitions.entry(partition).or_default().push((name.clone(), *key));
         }
         let requests: Vec<_> = partitions
             .iter()
@@ -243,7 +253,7 @@ impl CassandraStore {
         let found = at_once::unordered(requests).await?.into_iter().flatten();
         let mut events: HashMap<(EntityName, OrderKey), KnownEvent> =
             found.map(|known| ((known.event.entity.clone(), known.event.key()), known)).collect();
-        Ok(order.iter().filter_map(|place| events.remove(place)).collect())
+        Ok(order.iter().map(|place| events.remove(place)).collect())
     }
 
     async fn events_among(

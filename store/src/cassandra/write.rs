@@ -19,6 +19,7 @@ use super::layout::Home;
 use super::registered::{Noted, Pair};
 use super::rows::{BucketRow, EntityUpdate, EventRow, LateRow, PlaceRow, StateRow};
 use super::snapshots::{after, before};
+use super::stream::{Row, rows_of};
 use crate::codec::encode_cell;
 use crate::range::check_range;
 use crate::{KnownEvent, StoreError};
@@ -73,8 +74,13 @@ struct Notes<'a> {
 }
 
 impl CassandraStore {
-    /// See [`EventStore::write`](crate::EventStore::write).
-    pub(super) async fn write_batch(&self, batch: &[KnownEvent]) -> Result<(), Failure> {
+    /// See [`EventStore::write`](crate::EventStore::write). Of the events for which `is_known` says
+    /// so nobody is told that they arrived.
+    pub(super) async fn write_batch(
+        &self,
+        batch: &[KnownEvent],
+        is_known: &(dyn Fn(&KnownEvent) -> bool + Sync),
+    ) -> Result<(), Failure> {
         let now = self.now();
         let mut items = self.place_all(batch, now)?;
         self.note_kinds_and_periods(&items).await?;
@@ -96,7 +102,23 @@ impl CassandraStore {
             let (home, name) = (of_entity[0].home, &of_entity[0].known.event.entity);
             self.activity().count(home.hash, name, of_entity.len());
         }
-        Ok(())
+        self.announce(self.arriving(batch, now, is_known)).await
+    }
+
+    /// What there is to tell of a batch, in the order in which it came.
+    fn arriving(
+        &self,
+        batch: &[KnownEvent],
+        now: Time,
+        is_known: &(dyn Fn(&KnownEvent) -> bool + Sync),
+    ) -> Vec<Row> {
+        let retention = &self.settings().plan.retention;
+        let is_told = |known: &&KnownEvent| {
+            let event = &known.event;
+            let time_to_live = retention.time_to_live(event.entity.namespace(), event.time, now);
+            time_to_live.is_some() && !is_known(known)
+        };
+        rows_of(batch.iter().filter(is_told).map(|known| (&known.event.entity, known.event.key())))
     }
 
     /// Places each event, in the order of their partitions, entities and keys. Events that are
@@ -235,7 +257,7 @@ impl CassandraStore {
     }
 
     /// Sends rows of one partition, all by the same statement.
-    async fn send_rows<R: SerializeRow + Sync>(
+    pub(super) async fn send_rows<R: SerializeRow + Sync>(
         &self,
         statement: &PreparedStatement,
         rows: &[R],

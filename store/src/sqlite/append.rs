@@ -1,7 +1,7 @@
 //! Writing a batch: one transaction, each touched entity written once.
 
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
-use statetrail_event::EntityName;
+use statetrail_event::{EntityName, OrderKey};
 
 use super::batch::{Batch, Content, EntityEvents, Incoming, Line};
 use super::buckets::Buckets;
@@ -126,8 +126,8 @@ impl<'a> Inserter<'a> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
             )?,
             insert_line: transaction.prepare_cached(
-                "INSERT INTO lines (line_no, source_no, rule_no, offset, line)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO lines (line_no, time, seq, source_no, rule_no, offset, line)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
             entity_writer: EntityWriter::new(transaction)?,
             origin_numbers: vec![None; content.origins.len()],
@@ -210,20 +210,23 @@ impl<'a> Inserter<'a> {
         }
         self.memory.buckets.count(bucket, key.time);
         if line_number.is_none() {
-            self.insert_line(&self.content.lines[incoming.line])?;
+            self.insert_line(key, &self.content.lines[incoming.line])?;
             self.line_numbers[incoming.line] = Some(self.next_line_number);
             self.next_line_number += 1;
         }
         Ok(true)
     }
 
-    fn insert_line(&mut self, line: &Line) -> Result<(), Failure> {
+    /// Inserts a line whose first event that is new has this key.
+    fn insert_line(&mut self, first: OrderKey, line: &Line) -> Result<(), Failure> {
         let (source, rule) = match self.origin_numbers[line.origin] {
             Some(numbers) => numbers,
             None => self.number_origin(line.origin)?,
         };
         self.insert_line.execute(params![
             self.next_line_number,
+            first.time.nanos(),
+            first.seq,
             source,
             rule,
             line.offset,

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use statetrail_event::{EntityName, Event, OrderKey, Source, State, Time};
+use statetrail_event::{EntityName, Event, OrderKey, SEQ_INDEX_BITS, Source, State, Time};
 
 use super::failure::Failure;
 use crate::KnownEvent;
@@ -247,7 +247,13 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Whether both rows of `lines` would be equal.
+/// Whether both belong to one row of `lines`: it would hold the same for both, and the events of a
+/// row are found by its moment and its place there.
 fn is_same_line(a: &Event, b: &Event) -> bool {
-    a.offset == b.offset && a.line == b.line && a.rule == b.rule && a.source == b.source
+    let is_same_place = a.time == b.time && a.seq >> SEQ_INDEX_BITS == b.seq >> SEQ_INDEX_BITS;
+    is_same_place
+        && a.offset == b.offset
+        && a.line == b.line
+        && a.rule == b.rule
+        && a.source == b.source
 }

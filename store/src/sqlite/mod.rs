@@ -6,6 +6,7 @@
 //! thread for as long as the disk needs: their futures are ready when they are first polled.
 
 mod append;
+mod arrivals;
 mod batch;
 mod buckets;
 mod checkpoint;
@@ -30,8 +31,8 @@ use rusqlite::Connection;
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
 use crate::{
-    Appended, Counts, Entity, EntityFilter, EntityTest, EventStore, Kind, KnownEvent, NamePart,
-    StoreError, Tally, TimelineQuery, TrailQuery,
+    Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EntityTest, EventStore, Kind,
+    KnownEvent, NamePart, StoreError, Tally, TimelineQuery, TrailQuery,
 };
 use append::Writer;
 use batch::Batch;
@@ -198,6 +199,22 @@ impl EventStore for SqliteStore {
         budget: u64,
     ) -> Result<Tally, StoreError> {
         self.read(|connection| timeline::tally(connection, query, step, budget))
+    }
+
+    async fn arrivals_end(&self) -> Result<ArrivalCursor, StoreError> {
+        self.read(arrivals::end)
+    }
+
+    async fn arrivals(&self, after: &ArrivalCursor, limit: usize) -> Result<Arrivals, StoreError> {
+        let reason = match arrivals::Cursor::read(after) {
+            Ok(after) => match self.read(|connection| arrivals::read(connection, after, limit))? {
+                Some(arrivals) => return Ok(arrivals),
+                None => "less has arrived here",
+            },
+            Err(reason) => reason,
+        };
+        let (place, cursor) = (self.place.clone(), after.to_string());
+        Err(StoreError::OtherCursor { place, cursor, reason: reason.to_owned() })
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -13,7 +13,7 @@ use crate::{
     TimelineQuery, TrailQuery,
 };
 
-fn runner(subject: &dyn Subject) -> TestRunner {
+pub(super) fn runner(subject: &dyn Subject) -> TestRunner {
     // Failures are found again by the seed that they print; a file of them would belong to
     // whichever crate runs the suite.
     TestRunner::new(Config {
@@ -22,7 +22,7 @@ fn runner(subject: &dyn Subject) -> TestRunner {
     })
 }
 
-fn event(entity: &str, seconds: i64) -> Event {
+pub(super) fn event(entity: &str, seconds: i64) -> Event {
     Event {
         id: EventId([7; 16]),
         entity: entity.parse().expect("a valid name"),
@@ -37,7 +37,7 @@ fn event(entity: &str, seconds: i64) -> Event {
     }
 }
 
-fn known(event: Event, seconds: i64) -> KnownEvent {
+pub(super) fn known(event: Event, seconds: i64) -> KnownEvent {
     KnownEvent { event, known_at: Time::from_seconds(seconds, 0).expect("a moment in range") }
 }
 

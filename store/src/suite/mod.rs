@@ -8,6 +8,7 @@
 
 mod cases;
 pub mod events;
+mod following;
 mod long_trails;
 mod model;
 mod questions;
@@ -16,6 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use cases::*;
+pub use following::*;
 pub use long_trails::*;
 pub use model::Model;
 pub use questions::{Questions, questions};
@@ -25,7 +27,13 @@ use crate::EventStore;
 /// The store under test.
 pub trait Subject {
     /// A store without any event. Stores that were handed out before stay as they are.
-    fn fresh(&self) -> Box<dyn EventStore>;
+    fn fresh(&self) -> Box<dyn EventStore> {
+        let [store, _] = self.opened_twice();
+        store
+    }
+
+    /// The same, opened once for writing and once for reading beside it.
+    fn opened_twice(&self) -> [Box<dyn EventStore>; 2];
 
     /// How often a case with random events is run. A store whose every answer crosses a network
     /// takes fewer.
@@ -59,6 +67,13 @@ macro_rules! store_suite {
             a_long_trail_shuffled,
             a_long_trail_with_late_events,
             a_long_trail_in_one_batch,
+            late_events_arrive_when_they_are_stored,
+            any_page_length_finds_the_same_arrivals,
+            what_arrives_is_what_is_new,
+            what_is_stored_again_does_not_arrive_again,
+            a_reader_that_starts_again_goes_on,
+            a_reader_beside_writers_gets_each_event_once,
+            a_place_of_another_store_is_refused,
         );
     };
     ($subject:expr, $($case:ident),+ $(,)?) => {

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
 use crate::{
-    Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, Order, StoreError,
-    TimelineQuery, TrailQuery,
+    Appended, ArrivalCursor, Arrivals, Arrived, Counts, Entity, EntityFilter, EventStore,
+    KnownEvent, NamePart, Order, StoreError, TimelineQuery, TrailQuery,
 };
 
 type Trail = BTreeMap<OrderKey, KnownEvent>;
@@ -20,11 +20,16 @@ type Trail = BTreeMap<OrderKey, KnownEvent>;
 #[derive(Default)]
 pub struct Model {
     trails: Mutex<BTreeMap<EntityName, Trail>>,
+    arrived: Mutex<Vec<(EntityName, OrderKey)>>,
 }
 
 impl Model {
     fn trails(&self) -> MutexGuard<'_, BTreeMap<EntityName, Trail>> {
         self.trails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn arrived(&self) -> MutexGuard<'_, Vec<(EntityName, OrderKey)>> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,6 +54,10 @@ fn ordered<T>(items: impl DoubleEndedIterator<Item = T>, order: Order, limit: us
     }
 }
 
+fn cursor(arrived: usize) -> ArrivalCursor {
+    ArrivalCursor::of(format!("m{arrived}"))
+}
+
 fn is_inside(key: OrderKey, from: Bound<OrderKey>, to: Bound<OrderKey>) -> bool {
     use std::ops::RangeBounds;
     (from, to).contains(&key)
@@ -68,6 +77,7 @@ impl EventStore for Model {
                 }
                 None => {
                     trail.insert(known.event.key(), known.clone());
+                    self.arrived().push((known.event.entity.clone(), known.event.key()));
                     appended.new += 1;
                 }
             }
@@ -168,6 +178,27 @@ impl EventStore for Model {
                 && is_after(known)
         });
         Ok(ordered(wanted.cloned(), query.order, query.limit))
+    }
+
+    async fn arrivals_end(&self) -> Result<ArrivalCursor, StoreError> {
+        Ok(cursor(self.arrived().len()))
+    }
+
+    async fn arrivals(&self, after: &ArrivalCursor, limit: usize) -> Result<Arrivals, StoreError> {
+        let (trails, arrived) = (self.trails(), self.arrived());
+        let number = after.as_str().strip_prefix('m').and_then(|number| number.parse().ok());
+        let Some(begin) = number.filter(|number| *number <= arrived.len()) else {
+            let (place, reason) = ("model".to_owned(), "nobody gave it".to_owned());
+            return Err(StoreError::OtherCursor { place, cursor: after.to_string(), reason });
+        };
+        let places = arrived.iter().enumerate().skip(begin).take(limit);
+        let event = |(index, (entity, key)): (usize, &(EntityName, OrderKey))| {
+            let known = trails.get(entity)?.get(key)?.clone();
+            Some(Arrived { known, cursor: cursor(index + 1) })
+        };
+        let events: Vec<Arrived> = places.filter_map(event).collect();
+        let next = events.last().map_or_else(|| after.clone(), |last| last.cursor.clone());
+        Ok(Arrivals { events, next })
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

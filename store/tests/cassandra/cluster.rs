@@ -93,10 +93,11 @@ static STORE: LazyLock<CassandraStore> = LazyLock::new(|| {
     })
 });
 
-/// An empty store.
-pub(crate) fn fresh(patience: Patience) -> CassandraStore {
+/// An empty store, as two processes have it open.
+pub(crate) fn opened_twice(patience: Patience) -> [CassandraStore; 2] {
     static NEXT: AtomicU16 = AtomicU16::new(1);
-    STORE.beside(NEXT.fetch_add(1, Ordering::Relaxed), patience)
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    [patience, patience].map(|patience| STORE.beside(number, patience))
 }
 
 pub(crate) fn run(test: Pin<Box<dyn Future<Output = ()> + '_>>) {

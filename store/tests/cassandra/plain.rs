@@ -12,8 +12,8 @@ use crate::cluster;
 struct Plain;
 
 impl Subject for Plain {
-    fn fresh(&self) -> Box<dyn EventStore> {
-        Box::new(cluster::fresh(Patience::default()))
+    fn opened_twice(&self) -> [Box<dyn EventStore>; 2] {
+        cluster::opened_twice(Patience::default()).map(|store| Box::new(store) as _)
     }
 
     fn random_runs(&self) -> u32 {

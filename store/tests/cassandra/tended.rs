@@ -10,8 +10,8 @@ use statetrail_event::{EntityName, OrderKey, State, Time};
 use statetrail_store::cassandra::{CassandraStore, Patience};
 use statetrail_store::suite::Subject;
 use statetrail_store::{
-    Appended, Counts, Entity, EntityFilter, EventStore, KnownEvent, NamePart, StoreError,
-    TimelineQuery, TrailQuery,
+    Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EventStore, KnownEvent,
+    NamePart, StoreError, TimelineQuery, TrailQuery,
 };
 
 use crate::cluster;
@@ -86,6 +86,14 @@ impl EventStore for Tended {
         self.0.timeline(query).await
     }
 
+    async fn arrivals_end(&self) -> Result<ArrivalCursor, StoreError> {
+        self.0.arrivals_end().await
+    }
+
+    async fn arrivals(&self, after: &ArrivalCursor, limit: usize) -> Result<Arrivals, StoreError> {
+        self.0.arrivals(after, limit).await
+    }
+
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.0.counts().await
     }
@@ -94,8 +102,8 @@ impl EventStore for Tended {
 struct TendedSubject;
 
 impl Subject for TendedSubject {
-    fn fresh(&self) -> Box<dyn EventStore> {
-        Box::new(Tended(cluster::fresh(NO_PATIENCE)))
+    fn opened_twice(&self) -> [Box<dyn EventStore>; 2] {
+        cluster::opened_twice(NO_PATIENCE).map(|store| Box::new(Tended(store)) as _)
     }
 
     fn random_runs(&self) -> u32 {
