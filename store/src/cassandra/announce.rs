@@ -12,9 +12,9 @@ use statetrail_event::Time;
 
 use super::connect::Failure;
 use super::rows::latest_counts;
+use super::snapshots::after;
 use super::stream::{Row, STREAM_LENGTH, part_of};
 use super::{CassandraStore, lock};
-use crate::cassandra::snapshots::after;
 
 /// Bytes after which a request is full.
 const BYTES_A_REQUEST: usize = 256 << 10;

@@ -55,7 +55,7 @@ pub(super) fn is_over(began: Time, moment: Time) -> bool {
 pub(super) struct Row {
     /// The places, encoded.
     pub(super) places: Vec<u8>,
-    events: usize,
+    pub(super) events: usize,
 }
 
 impl Row {
@@ -92,7 +92,7 @@ pub(super) fn rows_of<'e>(events: impl Iterator<Item = (&'e EntityName, OrderKey
 }
 
 /// Where an event that arrived lies.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) entity: EntityName,
     pub(super) key: OrderKey,

@@ -93,11 +93,11 @@ static STORE: LazyLock<CassandraStore> = LazyLock::new(|| {
     })
 });
 
-/// An empty store, as two processes have it open.
-pub(crate) fn opened_twice(patience: Patience) -> [CassandraStore; 2] {
+/// An empty store, as several processes have it open.
+pub(crate) fn opened<const PROCESSES: usize>(patience: Patience) -> [CassandraStore; PROCESSES] {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    [patience, patience].map(|patience| STORE.beside(number, patience))
+    [patience; PROCESSES].map(|patience| STORE.beside(number, patience))
 }
 
 pub(crate) fn run(test: Pin<Box<dyn Future<Output = ()> + '_>>) {

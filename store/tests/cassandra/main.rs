@@ -5,6 +5,7 @@
 
 mod cluster;
 mod faults;
+mod following;
 mod own;
 mod plain;
 mod refused;

@@ -13,7 +13,7 @@ struct Plain;
 
 impl Subject for Plain {
     fn opened_twice(&self) -> [Box<dyn EventStore>; 2] {
-        cluster::opened_twice(Patience::default()).map(|store| Box::new(store) as _)
+        cluster::opened::<2>(Patience::default()).map(|store| Box::new(store) as _)
     }
 
     fn random_runs(&self) -> u32 {

@@ -103,7 +103,7 @@ struct TendedSubject;
 
 impl Subject for TendedSubject {
     fn opened_twice(&self) -> [Box<dyn EventStore>; 2] {
-        cluster::opened_twice(NO_PATIENCE).map(|store| Box::new(Tended(store)) as _)
+        cluster::opened::<2>(NO_PATIENCE).map(|store| Box::new(Tended(store)) as _)
     }
 
     fn random_runs(&self) -> u32 {
