@@ -71,6 +71,78 @@ fn batches_that_are_appended_side_by_side_are_all_there() {
     }
 }
 
+/// Two threads append the same batches while a third one reads what arrives by a store of its own.
+#[test]
+fn what_threads_append_arrives_once() {
+    const BATCHES: u64 = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let mut arrived = Vec::new();
+    std::thread::scope(|scope| {
+        let append_all = || {
+            for number in 0..BATCHES {
+                block_on(store.append(&batch(number, 20))).unwrap();
+            }
+        };
+        let threads = [scope.spawn(append_all), scope.spawn(append_all)];
+        let mut next = block_on(store.arrivals_end()).unwrap().to_string();
+        while arrived.len() < BATCHES as usize * 20 || !threads.iter().all(|t| t.is_finished()) {
+            let reader = SqliteStore::open_read_only(&path).unwrap();
+            let page = block_on(reader.arrivals(&next.parse().unwrap(), 97)).unwrap();
+            next = page.next.to_string();
+            arrived.extend(page.events.into_iter().map(|arrived| arrived.known));
+        }
+    });
+    assert_eq!(arrived.len(), BATCHES as usize * 20);
+    for entity in (0..20).map(stock) {
+        let of_entity = arrived.iter().filter(|known| known.event.entity == entity);
+        let trail = block_on(store.trail(&entity, &TrailQuery::default())).unwrap();
+        assert!(of_entity.eq(trail.iter()), "{entity} arrives in the order of its batches");
+    }
+}
+
+/// A place further on than anything that arrived was given by another file.
+#[test]
+fn a_place_of_another_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    stored(&path);
+    let store = SqliteStore::open_read_only(&path).unwrap();
+    let error = block_on(store.arrivals(&"s901".parse().unwrap(), 1)).err();
+    assert_eq!(error.map(|error| error.to_string()), None);
+    let error = block_on(store.arrivals(&"s902".parse().unwrap(), 1)).unwrap_err();
+    assert!(matches!(error, StoreError::OtherCursor { .. }), "{error}");
+    assert!(error.to_string().contains("store.db: s902 is no place to go on from"), "{error}");
+}
+
+/// Events of a line are found by its moment, so lines that are equal but for that have rows of
+/// their own.
+#[test]
+fn equal_lines_of_several_moments_arrive_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.db")).unwrap();
+    let from = block_on(store.arrivals_end()).unwrap();
+    let mut events = Vec::new();
+    for number in 0..1_000 {
+        let mut known = event(&stock(1), number / 300);
+        known.event.seq = number;
+        (known.event.line, known.event.offset) = (None, None);
+        events.push(known);
+    }
+    block_on(store.append(&events)).unwrap();
+    for limit in [1, 250, 256, 257, 5_000] {
+        let (mut next, mut found) = (from.clone(), Vec::new());
+        while let page = block_on(store.arrivals(&next, limit)).unwrap()
+            && !page.events.is_empty()
+        {
+            next = page.next;
+            found.extend(page.events.into_iter().map(|arrived| arrived.known));
+        }
+        assert_eq!(found, events, "in pages of {limit}");
+    }
+}
+
 #[test]
 fn reading_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();

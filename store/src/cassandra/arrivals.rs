@@ -383,3 +383,107 @@ fn read_rows(
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use statetrail_event::{EventId, OrderKey};
+
+    use super::super::stream::STREAM_LENGTH;
+    use super::*;
+
+    const NOW: Time = Time::from_nanos(1_790_000_000_000_000_000);
+
+    fn ago(seconds: u64) -> Time {
+        before(NOW, Duration::from_secs(seconds))
+    }
+
+    fn row(number: i64, written: Time, hashes: &[u64]) -> Row {
+        let place = |hash: &u64| Place {
+            entity: "shop/order/o-1".parse().unwrap(),
+            key: OrderKey { time: NOW, seq: *hash, id: EventId([0; 16]) },
+            hash: *hash,
+        };
+        Row { number, written, places: hashes.iter().map(place).collect() }
+    }
+
+    fn cursor(complete: Time, positions: &[(i64, Position)]) -> Cursor {
+        let positions = positions.iter().copied().collect();
+        Cursor { complete: Cursor::seconds(complete), positions }
+    }
+
+    fn stream(stream: i64, began: Time) -> Stream {
+        Stream { stream, began, part: 0 }
+    }
+
+    fn hashes(front: &mut Front, remembered: &Remembered) -> Vec<u64> {
+        let mut found = Vec::new();
+        while let Some((place, told)) = front.next() {
+            if !front.is_copy(place.hash, told, remembered) {
+                found.push(place.hash);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn streams_that_are_over_are_not_read_and_need_no_place() {
+        let hours_ago = |hours: f32| before(NOW, STREAM_LENGTH.mul_f32(hours));
+        let streams = [stream(1, hours_ago(4.0)), stream(2, ago(60)), stream(3, hours_ago(2.0))];
+        // The third one was not read to its end when the cursor was made.
+        let place = cursor(hours_ago(1.6), &[(3, (5, 0))]);
+        let mut front = front_at(&place, &streams, NOW);
+        let read: Vec<_> =
+            front.readings.iter().map(|reading| (reading.stream, reading.position)).collect();
+        assert_eq!(read, [(2, (0, 0)), (3, (5, 0))]);
+        front.readings[1].take_in(vec![row(5, hours_ago(1.5), &[1])]);
+        front.readings[0].take_in(vec![]);
+        assert_eq!(Cursor::read(&front.cursor()).unwrap().positions.len(), 2);
+        assert!(front.next().is_some());
+        let at_end = Cursor::read(&front.cursor()).unwrap();
+        assert_eq!(at_end, cursor(before(NOW, CLOCKS_DIFFER), &[(2, (0, 0))]));
+    }
+
+    #[test]
+    fn a_cursor_is_no_younger_than_what_was_not_read() {
+        let streams = [stream(1, ago(1_000)), stream(2, ago(1_000))];
+        let mut front = front_at(&cursor(ago(2_000), &[]), &streams, NOW);
+        front.readings[0].take_in(vec![row(0, ago(900), &[1, 2]), row(1, ago(700), &[3])]);
+        front.readings[1].take_in(vec![row(0, ago(800), &[4])]);
+        let mut complete = Vec::new();
+        while front.next().is_some() {
+            complete.push(Cursor::read(&front.cursor()).unwrap().complete_at());
+        }
+        assert_eq!(complete, [ago(900), ago(800), ago(700), ago(300)]);
+    }
+
+    #[test]
+    fn nothing_behind_a_gap_is_read_or_taken_as_read() {
+        let streams = [stream(1, ago(1_000))];
+        let mut front = front_at(&cursor(ago(2_000), &[(1, (4, 1))]), &streams, NOW);
+        let rows = vec![row(4, ago(900), &[1, 2]), row(6, ago(800), &[3])];
+        front.readings[0].take_in(rows);
+        assert_eq!(hashes(&mut front, &Remembered::default()), [2]);
+        assert!(!front.lacks_rows());
+        assert_eq!(Cursor::read(&front.cursor()), Ok(cursor(ago(800), &[(1, (5, 0))])));
+    }
+
+    #[test]
+    fn of_copies_the_one_that_is_read_first_counts() {
+        let mut remembered = Remembered::default();
+        remembered.take_in(1, 0, vec![7, 8, 7]);
+        remembered.take_in(2, 0, vec![8, 9]);
+        // Somebody else reads a stream that has begun since this one looked.
+        remembered.take_in(3, 0, vec![9]);
+        let streams = [stream(1, ago(1_000)), stream(2, ago(1_000))];
+        for (first, second, wanted) in [(900, 800, vec![7, 8, 9]), (800, 900, vec![8, 9, 7])] {
+            let mut front = front_at(&cursor(ago(2_000), &[]), &streams, NOW);
+            front.readings[0].take_in(vec![row(0, ago(first), &[7, 8, 7])]);
+            front.readings[1].take_in(vec![row(0, ago(second), &[8, 9])]);
+            assert_eq!(hashes(&mut front, &remembered), wanted);
+        }
+        let mut front = front_at(&cursor(ago(2_000), &[(1, (0, 2))]), &streams, NOW);
+        front.readings[0].take_in(vec![row(0, ago(900), &[7, 8, 7])]);
+        front.readings[1].take_in(vec![row(0, ago(800), &[8, 9])]);
+        assert_eq!(hashes(&mut front, &remembered), [9]);
+    }
+}
