@@ -4,7 +4,9 @@
 //! arrives as a few dense batches of one partition each (`write.rs`). The hot path reads nothing
 //! and deletes nothing: which of two writes counts is decided by Cassandra itself, by timestamps
 //! that do not tell when something was written but which write has to win (`schema.rs`). The
-//! current state of every entity lies in one row, kept by Cassandra in the same way.
+//! current state of every entity lies in one row, kept by Cassandra in the same way. When the events
+//! of a batch are stored, the process tells in a stream of its own that they have arrived
+//! (`announce.rs`).
 //!
 //! The futures of this store need a tokio runtime with I/O and time.
 
@@ -61,6 +63,12 @@ use snapshots::Activity;
 use statements::Statements;
 
 /// A store in a keyspace of Cassandra.
+///
+/// [`write`](EventStore::write) does not look for copies, so a copy is kept out of
+/// [`arrivals`](EventStore::arrivals) by what the reader remembers: the last 800,000 events that
+/// this object read, and when it begins at a place, those of the ten minutes before, 250,000 at
+/// most. A copy that comes later arrives again. [`append`](EventStore::append) looks, and tells of
+/// what is new only, and of what a call that failed may have stored. A place is good for 24 hours.
 #[derive(Debug)]
 pub struct CassandraStore {
     session: Arc<Session>,

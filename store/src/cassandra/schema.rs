@@ -10,6 +10,8 @@
 //! | `state` and `last` of an entity | the event's time | the latest event counts; where times are equal, the greater value does, and values begin with the event's key |
 //! | `first` of an entity | the less, the later the event | the earliest counts |
 //!
+//! `streams` and `arrivals` have one writer for each row, which never changes its mind.
+//!
 //! Event times and known-ats are nanoseconds since 1970, everywhere.
 
 use std::collections::BTreeMap;
