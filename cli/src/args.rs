@@ -161,7 +161,8 @@ pub struct Span {
 #[command(after_help = "\
 Examples:
   statetrail log shop/order/o-1042
-  statetrail log o-1042 --since -2h --reverse --limit 5")]
+  statetrail log o-1042 --since -2h --reverse --limit 5
+  statetrail log o-1042 --follow")]
 pub struct LogArgs {
     /// The entity: its name, or a part of it that fits no other
     #[arg(value_parser = NonEmptyStringValueParser::new())]
@@ -178,6 +179,9 @@ pub struct LogArgs {
     /// At most that many events
     #[arg(long, value_name = "NUMBER")]
     pub limit: Option<usize>,
+    /// Go on with events as they arrive, also with late ones, until Ctrl-C
+    #[arg(short, long, conflicts_with_all = ["until", "as_known_at", "reverse"])]
+    pub follow: bool,
 }
 
 /// See [`Command::Diff`].
@@ -267,7 +271,8 @@ pub struct FindArgs {
 Examples:
   statetrail events --since -15m
   statetrail events --since 10:00 --until 10:05 --namespace shop --type order
-  statetrail events --event paid --grep o-1042 --limit 10")]
+  statetrail events --event paid --grep o-1042 --limit 10
+  statetrail events --since now --follow")]
 pub struct EventsArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -287,6 +292,9 @@ pub struct EventsArgs {
     /// At most that many events
     #[arg(long, value_name = "NUMBER")]
     pub limit: Option<usize>,
+    /// Go on with events as they arrive, also with late ones, until Ctrl-C
+    #[arg(short, long, conflicts_with = "until")]
+    pub follow: bool,
 }
 
 /// See [`Command::Rules`].

@@ -14,6 +14,7 @@
 //! | what happened in that time? | [`Timeline`] |
 //! | how many of which kind are in which state? | [`census()`] |
 //! | how do states follow each other? | [`lifecycle()`] |
+//! | what arrives now? | [`Follow`] |
 //!
 //! [`parse_moment()`] reads moments as people type them; [`views`] are the shapes of answers as JSON.
 
@@ -23,6 +24,7 @@ mod condition;
 mod difference;
 mod error;
 mod find;
+mod follow;
 mod lifecycle;
 mod moment;
 mod resolve;
@@ -37,6 +39,7 @@ pub use condition::{Comparison, Condition, ConditionError};
 pub use difference::{Difference, differences};
 pub use error::QueryError;
 pub use find::{Find, Found};
+pub use follow::{EventFilter, Follow, Followed};
 pub use lifecycle::{By, Lifecycle, LifecycleStep, Place, SAMPLED_ENTITIES, lifecycle};
 pub use moment::{Moment, state};
 pub use resolve::resolve;

@@ -184,6 +184,7 @@ pub trait EventStore: Send + Sync {
     ) -> Result<Tally, StoreError> {
         tally_by_pages(self, query, step, budget).await
     }
+
     /// The place behind everything that has arrived by now.
     ///
     /// # Errors

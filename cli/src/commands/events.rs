@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use statetrail_query::Timeline;
+use statetrail_query::{EventFilter, Timeline};
 use statetrail_store::{EntityFilter, KnownEvent, TimelineQuery};
 
+use super::following::Following;
 use super::questioner::{Questioner, wait};
 use crate::args::EventsArgs;
 use crate::failure::{Exit, Failure};
@@ -20,9 +21,7 @@ const PAGE: usize = 500;
 pub fn run(args: &EventsArgs, ask: &Questioner, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let (from, to) = ask.span(&args.span)?;
     let mut left = args.limit.unwrap_or(usize::MAX);
-    let query = TimelineQuery {
-        from,
-        to,
+    let filter = EventFilter {
         entities: EntityFilter {
             namespace: args.namespace.clone(),
             entity_type: args.entity_type.clone(),
@@ -30,8 +29,20 @@ pub fn run(args: &EventsArgs, ask: &Questioner, output: &mut Output<'_>) -> Resu
         },
         name: args.event.clone(),
         text: args.grep.clone(),
+    };
+    let query = TimelineQuery {
+        from,
+        to,
+        entities: filter.entities.clone(),
+        name: filter.name.clone(),
+        text: filter.text.clone(),
         limit: PAGE.min(left),
         ..TimelineQuery::default()
+    };
+    // Before anything is read, so that nothing arrives in between.
+    let mut following = match args.follow {
+        true => Some(Following::begin(filter, ask, output)?),
+        false => None,
     };
     let mut timeline = Timeline::new(ask.store(), query);
     output.begin_list(&EventView::HEADINGS)?;
@@ -41,9 +52,24 @@ pub fn run(args: &EventsArgs, ask: &Questioner, output: &mut Output<'_>) -> Resu
     {
         for known in page.iter().take(left) {
             write_event(known, ask, output)?;
+            if let Some(following) = &mut following {
+                following.has_shown(known);
+            }
         }
         left = left.saturating_sub(page.len());
         found = true;
+        if following.as_ref().is_some_and(Following::is_stopped) {
+            return Ok(Exit::Interrupted);
+        }
+    }
+    if let Some(following) = following {
+        return following.go_on(left, output, |known, output| {
+            let is_wanted = known.event.time >= from;
+            if is_wanted {
+                write_event(known, ask, output)?;
+            }
+            Ok(is_wanted)
+        });
     }
     output.end_list()?;
     Ok(if found { Exit::Done } else { Exit::NotFound })

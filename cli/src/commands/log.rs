@@ -4,9 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 use statetrail_event::EntityName;
-use statetrail_query::{Step, Trail};
-use statetrail_store::Order;
+use statetrail_query::{EventFilter, Step, Trail};
+use statetrail_store::{EntityFilter, KnownEvent, Order};
 
+use super::following::Following;
 use super::questioner::{Questioner, wait};
 use crate::args::LogArgs;
 use crate::failure::{Exit, Failure};
@@ -42,6 +43,11 @@ pub fn run(args: &LogArgs, ask: &Questioner, output: &mut Output<'_>) -> Result<
     let order = if args.reverse { Order::NewestFirst } else { Order::OldestFirst };
     let mut left = args.limit.unwrap_or(usize::MAX);
     let name = ask.entity(&args.entity)?;
+    // Before anything is read, so that nothing arrives in between.
+    let mut following = match args.follow {
+        true => Some(Following::begin(events_of(&name), ask, output)?),
+        false => None,
+    };
     let mut trail =
         Trail::new(ask.store(), name.clone(), span, as_known_at, order).with_page(PAGE.min(left));
     begin(&name, ask, output)?;
@@ -51,12 +57,51 @@ pub fn run(args: &LogArgs, ask: &Questioner, output: &mut Output<'_>) -> Result<
     {
         for step in steps.iter().take(left) {
             write_step(step, ask, output)?;
+            if let Some(following) = &mut following {
+                following.has_shown(&step.known);
+            }
         }
         left = left.saturating_sub(steps.len());
         found = true;
+        if following.as_ref().is_some_and(Following::is_stopped) {
+            return Ok(Exit::Interrupted);
+        }
+    }
+    if let Some(following) = following {
+        return following.go_on(left, output, |known, output| {
+            let is_wanted = known.event.entity == name && known.event.time >= span.0;
+            match step_of(known, ask)?.filter(|_| is_wanted) {
+                Some(step) => write_step(&step, ask, output).map(|()| true),
+                None => Ok(false),
+            }
+        });
     }
     output.end_list()?;
     Ok(if found { Exit::Done } else { Exit::NotFound })
+}
+
+/// The events of an entity, and perhaps of some with longer names.
+fn events_of(name: &EntityName) -> EventFilter {
+    let entities = EntityFilter {
+        namespace: Some(name.namespace().to_owned()),
+        entity_type: Some(name.entity_type().to_owned()),
+        id_prefix: Some(name.id().to_owned()),
+    };
+    EventFilter { entities, ..EventFilter::default() }
+}
+
+/// What an event that arrived meant, at its place in the trail.
+fn step_of(known: &KnownEvent, ask: &Questioner) -> Result<Option<Step>, Failure> {
+    let event = &known.event;
+    let moment = (event.time, event.time);
+    let mut trail = Trail::new(ask.store(), event.entity.clone(), moment, None, Order::OldestFirst);
+    while let Some(steps) = wait(trail.next_page())? {
+        let step = steps.into_iter().find(|step| step.known.event.key() == event.key());
+        if step.is_some() {
+            return Ok(step);
+        }
+    }
+    Ok(None)
 }
 
 fn begin(name: &EntityName, ask: &Questioner, output: &mut Output<'_>) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod dlq;
 pub mod events;
 pub mod find;
+mod following;
 pub mod import;
 pub mod log;
 pub mod ls;
