@@ -113,6 +113,15 @@ pub enum StoreError {
         /// How long a place is good.
         kept_hours: u64,
     },
+    /// Some of what arrived is gone, although it was stored.
+    #[error(
+        "{place}: a part of what arrived since that place to go on from is gone; begin anew, and \
+         read what happened since from the timeline"
+    )]
+    ArrivalsLost {
+        /// The store.
+        place: String,
+    },
     /// The store is damaged.
     #[error("{place}: the store is damaged: {detail}; import the logs again into a new one")]
     Damaged {

@@ -203,7 +203,8 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// When the store cannot be read; [`StoreError::OtherCursor`] when the place is none of this
     /// store; [`StoreError::ArrivalsForgotten`] when so much time has passed that the store does
-    /// not know any more what arrived since.
+    /// not know any more what arrived since, and [`StoreError::ArrivalsLost`] when its servers have
+    /// lost a part of it: never is anything left out silently.
     async fn arrivals(&self, after: &ArrivalCursor, limit: usize) -> Result<Arrivals, StoreError>;
 
     /// How much the store holds.

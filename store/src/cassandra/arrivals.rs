@@ -52,7 +52,7 @@ struct Reading {
     /// Nothing more was there.
     is_at_end: bool,
     /// When the row behind the end was written, if there is one: the row before it is not to be
-    /// seen yet, which happens only where few copies have to answer.
+    /// seen yet, which happens only where few copies have to answer, or is lost.
     behind_gap: Option<Time>,
 }
 
@@ -126,6 +126,13 @@ impl Front {
         let with_rows = self.readings.iter_mut().filter(|reading| !reading.rows.is_empty());
         let first = with_rows.min_by_key(|reading| (reading.next_written(), reading.stream))?;
         first.next()
+    }
+
+    /// Whether a row is missing that has to be there for long: before it is stored, the row behind
+    /// it is not written. A cluster that loses what it has acknowledged can come to that.
+    fn has_lost_rows(&self) -> bool {
+        let mut gaps = self.readings.iter().filter_map(|reading| reading.behind_gap);
+        gaps.any(|written| written < self.settled)
     }
 
     /// Whether an event's place lies before where we are.
@@ -202,6 +209,9 @@ impl CassandraStore {
                 break;
             }
             self.add_events(candidates, &mut events).await?;
+        }
+        if events.is_empty() && front.has_lost_rows() {
+            return Err(StoreError::ArrivalsLost { place: self.place.clone() }.into());
         }
         let next = front.cursor();
         self.remembered().read_up_to(&next);
@@ -465,6 +475,9 @@ mod tests {
         assert_eq!(hashes(&mut front, &Remembered::default()), [2]);
         assert!(!front.lacks_rows());
         assert_eq!(Cursor::read(&front.cursor()), Ok(cursor(ago(800), &[(1, (5, 0))])));
+        assert!(front.has_lost_rows());
+        front.settled = ago(800);
+        assert!(!front.has_lost_rows(), "it may be on its way");
     }
 
     #[test]

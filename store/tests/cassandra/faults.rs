@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use futures::stream::{self, StreamExt};
 use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::statement::unprepared::Statement;
 use statetrail_event::Time;
 use statetrail_servers::Cassandra;
 use statetrail_store::cassandra::{Address, CassandraStore, Plan, migrate};
-use statetrail_store::{EventStore, KnownEvent, StoreError, TrailQuery};
+use statetrail_store::{Arrived, EventStore, KnownEvent, StoreError, TrailQuery};
 use tokio::time::timeout;
 
 use crate::cluster::{address_in, assert_told, block_on, event, plan};
@@ -122,6 +123,7 @@ fn what_a_stopped_cluster_refused_is_written_once_it_is_back() {
     block_on(async {
         migrate(&address, &plan()).await.unwrap();
         let store = CassandraStore::connect(&address).await.unwrap();
+        let from = store.arrivals_end().await.unwrap();
         store.write(&[nth(0)]).await.unwrap();
         cassandra.node(0).unwrap().stop().unwrap();
         for _ in 0..2 {
@@ -133,5 +135,64 @@ fn what_a_stopped_cluster_refused_is_written_once_it_is_back() {
         cassandra.restart(0).unwrap();
         at_last(async || store.write(&[nth(1)]).await).await;
         assert_eq!(trail(&store).await, [nth(0), nth(1)]);
+        let arrived = at_last(async || store.arrivals(&from, 10).await).await.events;
+        let arrived: Vec<_> = arrived.into_iter().map(|arrived| arrived.known).collect();
+        assert_eq!(arrived, [nth(0), nth(1)]);
+    });
+}
+
+/// Whoever writes does not know of a request that was under way whether it was carried out.
+#[test]
+fn what_is_written_while_a_node_comes_and_goes_arrives_once() {
+    const BATCHES: i64 = 400;
+    const EVENTS: i64 = 25;
+    let cassandra = Cassandra::start(1).unwrap();
+    let address = address_in(&cassandra, "comes_and_goes", "");
+    block_on(async {
+        migrate(&address, &plan()).await.unwrap();
+        let store = CassandraStore::connect(&address).await.unwrap();
+        let reader = CassandraStore::connect(&address).await.unwrap();
+        let from = reader.arrivals_end().await.unwrap();
+        let write = async || {
+            let writes = (0..BATCHES).map(async |number| {
+                let batch: Vec<_> = (number * EVENTS..(number + 1) * EVENTS).map(nth).collect();
+                at_last(async || store.write(&batch).await).await;
+            });
+            let mut writes = std::pin::pin!(stream::iter(writes).buffer_unordered(8));
+            while writes.next().await.is_some() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let disturb = async || {
+            for _ in 0..2 {
+                tokio::time::sleep(Duration::from_millis(1_500)).await;
+                cassandra.node(0).unwrap().pause().unwrap();
+                tokio::time::sleep(Duration::from_secs(7)).await;
+                cassandra.node(0).unwrap().resume().unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(1_000)).await;
+            // A node that is killed forgets what it has not written to its disk yet.
+            cassandra.node(0).unwrap().stop().unwrap();
+            cassandra.restart(0).unwrap();
+        };
+        let read = async || {
+            let (mut next, mut numbers) = (from.clone(), Vec::new());
+            let begun = Instant::now();
+            while numbers.len() < (BATCHES * EVENTS) as usize && begun.elapsed() < BACK_WITHIN {
+                let page = at_last(async || reader.arrivals(&next, 300).await).await;
+                next = page.next;
+                let key = |arrived: Arrived| arrived.known.event.key();
+                numbers.extend(page.events.into_iter().map(key));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            (numbers, next)
+        };
+        let ((mut arrived, next), (), ()) = futures::join!(read(), write(), disturb());
+        let rest = at_last(async || reader.arrivals(&next, 300).await).await;
+        assert_eq!(rest.events, []);
+        arrived.sort();
+        let mut wanted: Vec<_> = (0..BATCHES * EVENTS).map(|n| nth(n).event.key()).collect();
+        wanted.sort();
+        assert!(arrived == wanted, "each once");
     });
 }
