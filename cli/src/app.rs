@@ -8,7 +8,7 @@ use crate::args::{Command, CommandLine, RulesCommand, Shared};
 use crate::clock::Clock;
 use crate::commands::{
     Questioner, blame, completions, demo, diff, dlq, events, find, import, log, ls, migrate,
-    rules_check, show,
+    rules_check, serve, show, token,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{ColorChoice, Output, OutputFormat, printable, terminal_width};
@@ -71,6 +71,8 @@ fn run_command(
         Command::Rules(RulesCommand::Check(args)) => rules_check::run(&args, output),
         Command::Dlq(command) => dlq::run(&command, output),
         Command::Migrate(args) => migrate::run(&args, store, output),
+        Command::Serve(args) => serve::run(&args, store, output),
+        Command::Token(args) => token::run(&args, output),
         Command::Demo(args) => demo::run(&args, store, &clock, output),
         Command::Completions(args) => completions::run(&args, output),
     }

@@ -78,6 +78,10 @@ pub enum Command {
     /// Look at messages that the sink could not store, and send them back
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Answer questions over HTTP, for other programs
+    Serve(ServeArgs),
+    /// Make a token for `serve --tokens`
+    Token(TokenArgs),
     /// Let a shop work through a day, import its logs and check every answer
     Demo(DemoArgs),
     /// Print the completions for a shell
@@ -458,6 +462,46 @@ pub struct DemoArgs {
     /// The number that the shop's day is made from
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// See [`Command::Serve`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail serve --store sqlite:trail.db
+  statetrail serve --store cassandra://db:9042/trail --listen 0.0.0.0:8443 \\
+      --tokens tokens.toml --tls-cert cert.pem --tls-key key.pem
+
+docs/api.md lists what can be asked. It ends with Ctrl-C or a termination signal.")]
+pub struct ServeArgs {
+    /// Where to listen; other addresses than those of this machine alone need --tokens
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: std::net::SocketAddr,
+    /// Who may ask, and for which namespaces; read again when it has changed
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// The certificate for HTTPS, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+}
+
+/// See [`Command::Token`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  statetrail token --name on-call --namespace shop --namespace payments
+
+Only the hash goes into the file; the token itself is shown this once.")]
+pub struct TokenArgs {
+    /// What to call it
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    pub name: String,
+    /// A namespace that may be read with it; may be given more than once [default: all]
+    #[arg(long = "namespace", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub namespaces: Vec<String>,
 }
 
 /// See [`Command::Completions`].

@@ -73,6 +73,12 @@ impl<'a> Find<'a> {
         self
     }
 
+    /// The same search behind that entity of an earlier page.
+    pub fn after(mut self, name: EntityName) -> Find<'a> {
+        self.after = Some(name);
+        self
+    }
+
     /// The next entities, or `None` at the end. A page has at least one, whatever its length.
     ///
     /// # Errors

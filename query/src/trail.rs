@@ -55,6 +55,15 @@ impl<'a> Trail<'a> {
         self
     }
 
+    /// The same trail behind that event of an earlier page (before it, newest first).
+    pub fn after(mut self, key: OrderKey) -> Trail<'a> {
+        match self.query.order {
+            Order::OldestFirst => self.query.from = Bound::Excluded(key),
+            Order::NewestFirst => self.query.to = Bound::Excluded(key),
+        }
+        self
+    }
+
     /// The next events, or `None` at the end.
     ///
     /// # Errors

@@ -1,1 +1,28 @@
-//! The HTTP API and the dashboard.
+//! The HTTP API: the read side for other programs.
+//!
+//! | folder or file | what it does |
+//! |---|---|
+//! | `access/` | who asks, and the store as far as they may see it |
+//! | `asker.rs` | questions to the store: how many at once, for how long |
+//! | `api/` | `/api/v1`: answers as JSON, and what is wrong with a question |
+//! | `follow/` | events as they arrive, read once for all who follow |
+//! | `routes.rs` | all routes, and what every answer carries |
+//! | `serving.rs` | connections and TLS |
+//!
+//! A server is a reader: it needs nothing but a store, keeps nothing and may be started again at
+//! any time.
+
+pub mod access;
+mod api;
+mod asker;
+mod etag;
+mod follow;
+mod metrics;
+mod problem;
+mod routes;
+pub mod serving;
+mod settings;
+
+pub use problem::Problem;
+pub use routes::{Server, router};
+pub use settings::{Limits, Settings, SettingsError, Tls};

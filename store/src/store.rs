@@ -406,6 +406,27 @@ pub struct Tally {
     pub is_cut: bool,
 }
 
+impl Tally {
+    /// Takes in what was counted of other events.
+    pub fn add(&mut self, other: Tally) {
+        let counts = std::mem::take(&mut self.counts).into_iter().chain(other.counts);
+        let mut sums: BTreeMap<(Time, String, String), u64> = BTreeMap::new();
+        for TallyCount { start, entity_type, name, events } in counts {
+            *sums.entry((start, entity_type, name)).or_default() += events;
+        }
+        let sums = sums.into_iter();
+        self.counts = sums
+            .map(|((start, entity_type, name), events)| TallyCount {
+                start,
+                entity_type,
+                name,
+                events,
+            })
+            .collect();
+        self.is_cut |= other.is_cut;
+    }
+}
+
 /// How many events of one name happened to entities of one type in one stretch of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TallyCount {

@@ -14,7 +14,9 @@ pub mod ls;
 pub mod migrate;
 mod questioner;
 pub mod rules_check;
+pub mod serve;
 pub mod show;
+pub mod token;
 
 pub use questioner::Questioner;
 pub(crate) use questioner::query_failure;

@@ -1,0 +1,97 @@
+//! `statetrail serve`: answers over HTTP.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use serde::Serialize;
+use statetrail_server::access::Tokens;
+use statetrail_server::serving::{ServingError, bind, serve, tls_acceptor};
+use statetrail_server::{Settings, Tls, router};
+use statetrail_store::EventStore;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::ServeArgs;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::store_place::open_store;
+use crate::waiting::{block_on, start_runtime};
+
+/// Where the server can be reached.
+#[derive(Serialize)]
+struct ServeReport {
+    address: String,
+}
+
+/// Runs the command until a signal ends it.
+///
+/// # Errors
+/// When the store, the address, the tokens or the certificate cannot be used.
+pub fn run(
+    args: &ServeArgs,
+    store: Option<&str>,
+    output: &mut Output<'_>,
+) -> Result<Exit, Failure> {
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone());
+    let tls = tls.map(|(certificate, key)| Tls { certificate, key });
+    let tokens = args.tokens.clone();
+    let settings = Settings { tokens, tls, ..Settings::local(args.listen) };
+    settings.check().map_err(|error| Failure::new(Exit::Usage, error))?;
+    let tokens = settings.tokens.as_deref().map(Tokens::open).transpose();
+    let tokens = tokens.map_err(|error| Failure::new(Exit::Usage, error))?;
+    start_runtime().map_err(|error| Failure::new(Exit::Failed, format!("no threads: {error}")))?;
+    let store: Arc<dyn EventStore> = Arc::from(open_store(store)?);
+    log_to_stderr();
+    block_on(until_a_signal(settings, tokens, store, output))
+}
+
+/// What goes wrong while the server runs goes to standard error, a line each.
+fn log_to_stderr() {
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr);
+    // A log that is there already is as good.
+    let _ = log.with_max_level(tracing_subscriber::filter::LevelFilter::INFO).try_init();
+}
+
+async fn until_a_signal(
+    settings: Settings,
+    tokens: Option<Tokens>,
+    store: Arc<dyn EventStore>,
+    output: &mut Output<'_>,
+) -> Result<Exit, Failure> {
+    let acceptor = settings.tls.as_ref().map(tls_acceptor).transpose().map_err(serving_failure)?;
+    let listener = bind(settings.listen).await.map_err(serving_failure)?;
+    let no_signals = |error| Failure::new(Exit::Failed, format!("no handler for signals: {error}"));
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let end = async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    };
+    let scheme = if acceptor.is_some() { "https" } else { "http" };
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    tell(&format!("{scheme}://{address}"), output)?;
+    let server = router(store, tokens, settings.limits.clone());
+    let following = tokio::spawn(server.following);
+    serve(listener, server.router, acceptor, settings.limits.connections, end).await;
+    following.abort();
+    Ok(Exit::Done)
+}
+
+fn tell(address: &str, output: &mut Output<'_>) -> Result<(), Failure> {
+    if output.is_text() {
+        writeln!(output, "statetrail answers at {address}/api/v1 until Ctrl-C")?;
+    } else {
+        output.document(&ServeReport { address: address.to_owned() })?;
+    }
+    // Whoever started it waits for this line.
+    output.flush()?;
+    Ok(())
+}
+
+fn serving_failure(error: ServingError) -> Failure {
+    match error {
+        ServingError::Listen { .. } => Failure::new(Exit::Failed, error),
+        ServingError::Tls { .. } => Failure::new(Exit::Usage, error),
+    }
+}

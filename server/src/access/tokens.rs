@@ -1,0 +1,244 @@
+//! The file of tokens: who may ask, and for what.
+//!
+//! ```toml
+//! [[token]]
+//! name = "on-call"
+//! sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+//! namespaces = ["shop", "payments"]
+//! ```
+//!
+//! `namespaces = ["*"]` is everything. The file holds hashes only, so whoever reads it cannot ask.
+//! It is read again when it has changed; a version that is wrong leaves the one before in force.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use toml_edit::{Document, Item, Table, Value};
+
+use super::Scope;
+
+/// How often the file is looked at, at most.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Characters of a token that are looked at; longer ones are wrong.
+const TOKEN_BYTES_MAX: usize = 512;
+
+/// Somebody who may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What the token is called, for the log.
+    pub name: String,
+    /// The SHA-256 hash of the token.
+    hash: [u8; 32],
+    /// What may be seen with it.
+    pub scope: Scope,
+}
+
+/// Why a file of tokens cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {reason}", path.display())]
+pub struct TokensError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// The tokens of a file.
+#[derive(Debug)]
+pub struct Tokens {
+    path: PathBuf,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    tokens: Arc<[Token]>,
+    changed: Option<(SystemTime, u64)>,
+    looked: Instant,
+}
+
+impl Tokens {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is wrong.
+    pub fn open(path: &Path) -> Result<Tokens, TokensError> {
+        let changed = change_of(path);
+        let tokens = read(path)?;
+        let current = Current { tokens: tokens.into(), changed, looked: Instant::now() };
+        Ok(Tokens { path: path.to_owned(), current: Mutex::new(current) })
+    }
+
+    /// Whose token this is, if anybody's.
+    pub fn find(&self, token: &str) -> Option<Token> {
+        if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let hash = hash_of(token);
+        // Comparing hashes byte by byte tells a guesser nothing about a token.
+        self.current().iter().find(|known| known.hash == hash).cloned()
+    }
+
+    /// The tokens as the file has them now.
+    fn current(&self) -> Arc<[Token]> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.looked.elapsed() >= LOOK_EVERY {
+            current.looked = Instant::now();
+            let changed = change_of(&self.path);
+            if changed != current.changed {
+                current.changed = changed;
+                match read(&self.path) {
+                    Ok(tokens) => current.tokens = tokens.into(),
+                    Err(error) => tracing::error!(%error, "the tokens before stay in force"),
+                }
+            }
+        }
+        Arc::clone(&current.tokens)
+    }
+}
+
+/// What tells one version of a file from another.
+fn change_of(path: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+/// Hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A token that nobody can guess.
+///
+/// # Errors
+/// When the system gives no random numbers.
+pub fn new_token() -> Result<String, openssl::error::ErrorStack> {
+    let mut bytes = [0; 32];
+    openssl::rand::rand_bytes(&mut bytes)?;
+    Ok(hex(&bytes))
+}
+
+/// The SHA-256 hash of a token.
+pub fn hash_of(token: &str) -> [u8; 32] {
+    openssl::sha::sha256(token.as_bytes())
+}
+
+fn read(path: &Path) -> Result<Vec<Token>, TokensError> {
+    let error = |reason: String| TokensError { path: path.to_owned(), reason };
+    let text = std::fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
+    parse(&text).map_err(error)
+}
+
+fn parse(text: &str) -> Result<Vec<Token>, String> {
+    let document = Document::parse(text).map_err(|error| error.to_string().trim().to_owned())?;
+    let mut tokens: Vec<Token> = Vec::new();
+    for (key, item) in document.iter() {
+        let tables = match (key, item) {
+            ("token", Item::ArrayOfTables(tables)) => tables,
+            _ => return Err(format!("unknown key {key}; tokens stand in [[token]] tables")),
+        };
+        for (index, table) in tables.iter().enumerate() {
+            let token = read_token(table).map_err(|why| format!("token {}: {why}", index + 1))?;
+            if tokens.iter().any(|other| other.name == token.name || other.hash == token.hash) {
+                return Err(format!("token {:?} is there twice", token.name));
+            }
+            tokens.push(token);
+        }
+    }
+    if tokens.is_empty() {
+        return Err("there is no [[token]], so nobody could ask".to_owned());
+    }
+    Ok(tokens)
+}
+
+fn read_token(table: &Table) -> Result<Token, String> {
+    let (mut name, mut hash, mut scope) = (None, None, None);
+    for (key, item) in table {
+        match (key, item.as_value()) {
+            ("name", Some(Value::String(text))) => name = Some(text.value().clone()),
+            ("sha256", Some(Value::String(text))) => hash = Some(read_hash(text.value())?),
+            ("namespaces", Some(Value::Array(names))) => {
+                let names = names.iter().map(|name| name.as_str().map(str::to_owned));
+                let names: Option<Vec<String>> = names.collect();
+                scope = Some(read_scope(names.ok_or("namespaces is a list of texts")?)?);
+            }
+            ("name" | "sha256", _) => return Err(format!("{key} is a text")),
+            ("namespaces", _) => return Err("namespaces is a list of texts".to_owned()),
+            _ => return Err(format!("unknown key {key}; there are name, sha256, namespaces")),
+        }
+    }
+    Ok(Token {
+        name: name.filter(|name| !name.is_empty()).ok_or("name is missing")?,
+        hash: hash.ok_or("sha256 is missing; `statetrail token` makes one")?,
+        scope: scope.ok_or("namespaces is missing; [\"*\"] is everything")?,
+    })
+}
+
+fn read_hash(text: &str) -> Result<[u8; 32], String> {
+    let wrong = "sha256 has 64 hexadecimal digits; `statetrail token` makes a token and its hash";
+    let mut hash = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong.to_owned());
+    }
+    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().as_chunks::<2>().0) {
+        let digits = std::str::from_utf8(digits).map_err(|_| wrong)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong)?;
+    }
+    Ok(hash)
+}
+
+fn read_scope(namespaces: Vec<String>) -> Result<Scope, String> {
+    match namespaces.as_slice() {
+        [] => Err("namespaces is empty, so the token could read nothing".to_owned()),
+        [all] if all == "*" => Ok(Scope::All),
+        names if names.iter().any(|name| name.contains('*')) => {
+            Err("\"*\" stands alone; other names are whole namespaces".to_owned())
+        }
+        _ => Ok(Scope::of(namespaces)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(hash: &str, rest: &str) -> String {
+        format!("[[token]]\nname = \"a\"\nsha256 = \"{hash}\"\n{rest}\n")
+    }
+
+    fn hex(token: &str) -> String {
+        super::hex(&hash_of(token))
+    }
+
+    #[test]
+    fn a_token_is_found_by_its_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        std::fs::write(&path, file(&hex("secret"), "namespaces = [\"shop\"]")).unwrap();
+        let tokens = Tokens::open(&path).unwrap();
+        let found = tokens.find("secret").unwrap();
+        assert!(found.scope.allows("shop") && !found.scope.allows("bank"));
+        for wrong in ["", "Secret", "secret ", &hex("secret"), &"x".repeat(1_000)] {
+            assert_eq!(tokens.find(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told() {
+        let hash = hex("secret");
+        for (text, said) in [
+            (String::new(), "there is no [[token]]"),
+            ("[[tokens]]\n".to_owned(), "unknown key tokens"),
+            ("[[token]]\nname=".to_owned(), "TOML parse error"),
+            (file(&hash, "namespace = [\"shop\"]"), "unknown key namespace"),
+            (file(&hash, ""), "namespaces is missing"),
+            (file(&hash, "namespaces = []"), "namespaces is empty"),
+            (file(&hash, "namespaces = [\"*\", \"shop\"]"), "stands alone"),
+            (file(&hash, "namespaces = \"shop\""), "a list of texts"),
+            (file("secret", "namespaces = [\"*\"]"), "64 hexadecimal digits"),
+            (file(&hash, "namespaces = [\"*\"]").repeat(2), "is there twice"),
+        ] {
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains(said), "{text:?}: {error}");
+        }
+    }
+}

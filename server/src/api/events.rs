@@ -1,0 +1,147 @@
+//! Events of all entities by time, and their counts.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use statetrail_event::Time;
+use statetrail_query::views::EventView;
+use statetrail_store::{EventStore, Order, Place, TimelineQuery};
+
+use super::entities::json;
+use super::params::{Params, place_text, read_place};
+use crate::access::{Scope, ScopedStore};
+use crate::problem::Problem;
+use crate::routes::App;
+use crate::settings::Limits;
+
+/// Events that are counted for one answer.
+const COUNTED_MAX: u64 = 500_000;
+/// Stretches of time that an answer may have.
+const STRETCHES_MAX: i64 = 2_000;
+
+/// What is asked of events: `from`, `to`, `namespace`, `type`, `prefix`, `event`, `text`,
+/// `as_known_at` and `order`.
+pub(crate) fn timeline_query(
+    params: &mut Params,
+    limits: &Limits,
+) -> Result<TimelineQuery, Problem> {
+    let (from, to) = params.span()?;
+    let length = i128::from(to.nanos()) - i128::from(from.nanos());
+    let is_whole = from == Time::MIN || to == Time::MAX;
+    if !is_whole && length > limits.range.as_nanos() as i128 {
+        let days = limits.range.as_secs() / 86_400;
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("from and to are at most {days} days apart"),
+        ));
+    }
+    Ok(TimelineQuery {
+        from,
+        to,
+        entities: params.filter()?,
+        name: params.text("event")?,
+        text: params.text("text")?,
+        as_known_at: params.time("as_known_at")?,
+        order: params.order(Order::NewestFirst)?,
+        ..TimelineQuery::default()
+    })
+}
+
+#[derive(Serialize)]
+struct EventsView<'a> {
+    events: Vec<EventView<'a>>,
+    next: Option<String>,
+}
+
+/// `GET /events`
+pub(super) async fn events(
+    State(app): State<App>,
+    Extension(scope): Extension<Scope>,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let mut query = timeline_query(&mut params, app.limits())?;
+    query.after = params.text("after")?.map(|text| read_place(&text)).transpose()?;
+    let limit = params.limit(app.limits().page)?;
+    query.limit = limit + 1;
+    params.finish()?;
+    let question = move |store: ScopedStore| async move { Ok(store.timeline(&query).await?) };
+    let mut events = app.ask(&scope, question).await?;
+    let more = events.len() > limit;
+    events.truncate(limit);
+    let next = events.last().filter(|_| more).map(|known| place_text(&Place::of(&known.event)));
+    Ok(json(&EventsView { events: events.iter().map(EventView::new).collect(), next }))
+}
+
+#[derive(Serialize)]
+struct CountsView {
+    step_seconds: f64,
+    counts: Vec<CountView>,
+    /// Whether there are more events than were counted.
+    is_cut: bool,
+}
+
+#[derive(Serialize)]
+struct CountView {
+    start: String,
+    r#type: String,
+    event: String,
+    events: u64,
+}
+
+/// `GET /counts`: how many events there were in each stretch of `step` (such as `60s`).
+pub(super) async fn counts(
+    State(app): State<App>,
+    Extension(scope): Extension<Scope>,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let query = timeline_query(&mut params, app.limits())?;
+    let step = params.parsed::<Step>("step")?.unwrap_or(Step(60_000_000_000)).0;
+    params.finish()?;
+    let length = i128::from(query.to.nanos()) - i128::from(query.from.nanos());
+    let is_whole = query.from == Time::MIN || query.to == Time::MAX;
+    if !is_whole && length / i128::from(step) > STRETCHES_MAX.into() {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("step is so short that there would be more than {STRETCHES_MAX} of it"),
+        ));
+    }
+    let question =
+        move |store: ScopedStore| async move { Ok(store.tally(&query, step, COUNTED_MAX).await?) };
+    let tally = app.ask(&scope, question).await?;
+    let counts = tally.counts.into_iter().map(|count| CountView {
+        start: count.start.to_string(),
+        r#type: count.entity_type,
+        event: count.name,
+        events: count.events,
+    });
+    Ok(json(&CountsView {
+        step_seconds: step as f64 / 1e9,
+        counts: counts.collect(),
+        is_cut: tally.is_cut,
+    }))
+}
+
+/// A length of time such as `10s`, `5m`, `1h`, in nanoseconds.
+struct Step(i64);
+
+impl std::str::FromStr for Step {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Step, &'static str> {
+        let wrong = "a length of time is written like 10s, 5m, 1h or 1d";
+        let split = text.len().saturating_sub(1);
+        let (number, unit) = text.split_at_checked(split).ok_or(wrong)?;
+        let unit: i64 = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            _ => return Err(wrong),
+        };
+        let number: i64 = number.parse().map_err(|_| wrong)?;
+        let nanos = number.checked_mul(unit * 1_000_000_000).filter(|nanos| *nanos > 0);
+        nanos.map(Step).ok_or(wrong)
+    }
+}

@@ -1,0 +1,222 @@
+//! What stands behind the `?` of a request.
+
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use statetrail_event::{EntityName, OrderKey, Time};
+use statetrail_query::{Condition, Moment, parse_moment};
+use statetrail_store::{EntityFilter, Order, Place};
+
+use crate::problem::Problem;
+
+/// Parameters that are taken one by one; what is left in the end is none that is known.
+#[derive(Debug)]
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+    now: Time,
+}
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Params, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = form_pairs(query)?;
+        let now = Timestamp::now().as_nanosecond();
+        let now = now.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        Ok(Params { pairs, now: Time::from_nanos(now) })
+    }
+}
+
+fn form_pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let uri = format!("/?{query}").parse().map_err(Problem::bad)?;
+    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)
+        .map(|pairs| pairs.0)
+        .map_err(Problem::bad)
+}
+
+impl Params {
+    /// The present, the same for all of a request.
+    pub(crate) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// All values of a parameter that may be given more than once.
+    pub(crate) fn all(&mut self, name: &str) -> Vec<String> {
+        let (taken, left) = std::mem::take(&mut self.pairs)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(key, value)| key == name && !value.is_empty());
+        self.pairs = left.into_iter().filter(|(key, _)| key != name).collect();
+        taken.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// The value of a parameter; an empty one is none, as forms send it.
+    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        let mut all = self.all(name);
+        match all.len() {
+            0 | 1 => Ok(all.pop()),
+            _ => Err(Problem::bad(format!("{name} is given more than once"))),
+        }
+    }
+
+    /// The same as something that is read from a text.
+    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<T>, Problem> {
+        let parsed = self.text(name)?.map(|text| text.parse());
+        parsed.transpose().map_err(|error| Problem::bad(format!("{name}: {error}")))
+    }
+
+    /// A moment, as people type it; times without a zone are in UTC.
+    pub(crate) fn time(&mut self, name: &str) -> Result<Option<Time>, Problem> {
+        let time = self.text(name)?.map(|text| parse_moment(&text, self.now, &TimeZone::UTC));
+        time.transpose().map_err(|error| Problem::bad(format!("{name}: {error}")))
+    }
+
+    /// `at`, else now; and `as_known_at`.
+    pub(crate) fn moment(&mut self) -> Result<Moment, Problem> {
+        let at = self.time("at")?.unwrap_or(self.now);
+        Ok(Moment { at, as_known_at: self.time("as_known_at")? })
+    }
+
+    /// `from` and `to`, both inclusive; all of time if they are not given.
+    pub(crate) fn span(&mut self) -> Result<(Time, Time), Problem> {
+        let from = self.time("from")?.unwrap_or(Time::MIN);
+        let to = self.time("to")?.unwrap_or(Time::MAX);
+        if from > to {
+            return Err(Problem::bad(format!("from {from} is after to {to}")));
+        }
+        Ok((from, to))
+    }
+
+    /// `namespace`, `type` and `prefix`.
+    pub(crate) fn filter(&mut self) -> Result<EntityFilter, Problem> {
+        Ok(EntityFilter {
+            namespace: self.text("namespace")?,
+            entity_type: self.text("type")?,
+            id_prefix: self.text("prefix")?,
+        })
+    }
+
+    /// `order`: `oldest` or `newest`.
+    pub(crate) fn order(&mut self, otherwise: Order) -> Result<Order, Problem> {
+        match self.text("order")?.as_deref() {
+            None => Ok(otherwise),
+            Some("oldest") => Ok(Order::OldestFirst),
+            Some("newest") => Ok(Order::NewestFirst),
+            Some(other) => Err(Problem::bad(format!("order is oldest or newest, not {other:?}"))),
+        }
+    }
+
+    /// `limit`, up to the longest page.
+    pub(crate) fn limit(&mut self, most: usize) -> Result<usize, Problem> {
+        let limit = self.parsed::<usize>("limit")?.unwrap_or(most.min(100));
+        if (1..=most).contains(&limit) {
+            Ok(limit)
+        } else {
+            Err(Problem::bad(format!("limit is 1 to {most}, not {limit}")))
+        }
+    }
+
+    /// `where`, any number of conditions.
+    pub(crate) fn conditions(&mut self) -> Result<Vec<Condition>, Problem> {
+        let conditions = self.all("where").into_iter().map(|text| text.parse());
+        conditions
+            .collect::<Result<_, _>>()
+            .map_err(|error| Problem::bad(format!("where: {error}")))
+    }
+
+    /// Refuses what is left: a parameter that is mistyped must not be ignored.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        match self.pairs.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(Problem::bad(format!("there is no parameter {name:?} here"))),
+        }
+    }
+}
+
+/// A place in a trail, as it stands in `next` of an answer.
+pub(crate) fn key_text(key: OrderKey) -> String {
+    format!("{}.{}.{}", key.time.nanos(), key.seq, key.id)
+}
+
+/// Reads what [`key_text`] wrote.
+pub(crate) fn read_key(text: &str) -> Result<OrderKey, Problem> {
+    let wrong = || Problem::bad("after is the text that stood in next of the page before");
+    let mut parts = text.splitn(3, '.');
+    let mut part = || parts.next().ok_or_else(wrong);
+    Ok(OrderKey {
+        time: Time::from_nanos(part()?.parse().map_err(|_| wrong())?),
+        seq: part()?.parse().map_err(|_| wrong())?,
+        id: part()?.parse().map_err(|_| wrong())?,
+    })
+}
+
+/// A place in the timeline, as it stands in `next` of an answer.
+pub(crate) fn place_text(place: &Place) -> String {
+    format!("{}.{}", key_text(place.key), place.entity)
+}
+
+/// Reads what [`place_text`] wrote.
+pub(crate) fn read_place(text: &str) -> Result<Place, Problem> {
+    let wrong = || Problem::bad("after is the text that stood in next of the page before");
+    let (end, _) = text.match_indices('.').nth(2).ok_or_else(wrong)?;
+    let entity: EntityName = text[end + 1..].parse().map_err(|_| wrong())?;
+    Ok(Place { key: read_key(&text[..end])?, entity })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(query: &str) -> Result<Params, Problem> {
+        let now = Time::parse_rfc3339("2026-11-22T10:00:00Z").map_err(Problem::bad)?;
+        Ok(Params { pairs: form_pairs(query)?, now })
+    }
+
+    #[test]
+    fn parameters_are_taken_and_unknown_ones_refused() {
+        let mut all = params("type=order&where=a%3Db&where=c%3E1&limit=7&at=-15m&prefix=").unwrap();
+        let filter = all.filter().unwrap();
+        assert_eq!((filter.entity_type.as_deref(), filter.id_prefix), (Some("order"), None));
+        assert_eq!(all.conditions().unwrap().len(), 2);
+        assert_eq!(all.limit(10).unwrap(), 7);
+        assert_eq!(all.moment().unwrap().at.to_string(), "2026-11-22T09:45:00Z");
+        all.finish().unwrap();
+        let refused = params("tpye=order").unwrap().finish().unwrap_err();
+        assert!(refused.detail.contains("tpye"), "{refused:?}");
+        for (query, said) in [
+            ("limit=0", "1 to 10"),
+            ("limit=11", "1 to 10"),
+            ("limit=x", "limit"),
+            ("limit=1&limit=2", "more than once"),
+        ] {
+            let refused = params(query).unwrap().limit(10).unwrap_err();
+            assert!(refused.detail.contains(said), "{query}: {refused:?}");
+        }
+        assert!(params("from=11:00&to=10:00").unwrap().span().is_err());
+        assert!(params("order=up").unwrap().order(Order::OldestFirst).is_err());
+        assert!(params("where=%3D%3Dx").unwrap().conditions().is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_place_is_read_as_it_was_written(
+            time: i64, seq: u64, id: [u8; 16], name in "[a-z]{1,4}/[a-z]{1,4}/[a-z./%]{1,9}",
+        ) {
+            let id = statetrail_event::EventId(id);
+            let key = OrderKey { time: Time::from_nanos(time), seq, id };
+            let place = Place { key, entity: name.parse().unwrap() };
+            assert_eq!(read_place(&place_text(&place)), Ok(place));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,40}") {
+            let _ = read_place(&text);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What arrived lately, in memory, for all clients together.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use statetrail_store::{ArrivalCursor, Arrived};
+
+/// Events that are kept; a client that is further behind reads them from the store again.
+const EVENTS_MAX: usize = 20_000;
+
+/// Events that arrived one after the other.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// The place in front of the first one.
+    pub(crate) from: ArrivalCursor,
+    /// The events, each with what is sent of it.
+    pub(crate) events: Vec<(Arrived, Bytes)>,
+    /// The place behind the last one.
+    pub(crate) next: ArrivalCursor,
+}
+
+/// A place in the ring: the number of a batch, and of an event within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) batch: u64,
+    pub(crate) event: usize,
+}
+
+/// The batches that arrived last.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    /// The number of the first batch that is kept.
+    first: u64,
+    batches: VecDeque<Arc<Batch>>,
+    events: usize,
+    /// The place behind the last one, as far as it is read.
+    end_place: Option<ArrivalCursor>,
+}
+
+impl Ring {
+    /// Notes how far arrivals are read, where nothing came.
+    pub(crate) fn read_up_to(&mut self, place: ArrivalCursor) {
+        self.end_place = Some(place);
+    }
+
+    pub(crate) fn push(&mut self, batch: Batch) {
+        self.events += batch.events.len();
+        self.end_place = Some(batch.next.clone());
+        self.batches.push_back(Arc::new(batch));
+        while self.events > EVENTS_MAX && self.batches.len() > 1 {
+            if let Some(oldest) = self.batches.pop_front() {
+                self.events -= oldest.events.len();
+                self.first += 1;
+            }
+        }
+    }
+
+    /// Forgets all; numbers go on, so that no spot means something else afterwards.
+    pub(crate) fn clear(&mut self) {
+        self.first = self.end();
+        self.batches.clear();
+        self.end_place = None;
+        self.events = 0;
+    }
+
+    /// The number that the next batch gets.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.batches.len() as u64
+    }
+
+    /// Whether what comes at this number was forgotten.
+    pub(crate) fn has_lost(&self, number: u64) -> bool {
+        number < self.first
+    }
+
+    pub(crate) fn batch(&self, number: u64) -> Option<Arc<Batch>> {
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.batches.get(at).cloned()
+    }
+
+    /// Where to go on behind a place, if it is one that the ring knows.
+    pub(crate) fn find(&self, place: &ArrivalCursor) -> Option<Spot> {
+        if self.end_place.as_ref() == Some(place) {
+            return Some(Spot { batch: self.end(), event: 0 });
+        }
+        // Newest first: who follows is most often near the end.
+        for (at, batch) in self.batches.iter().enumerate().rev() {
+            let number = self.first + at as u64;
+            if batch.next == *place {
+                return Some(Spot { batch: number + 1, event: 0 });
+            }
+            let within = batch.events.iter().rposition(|(arrived, _)| arrived.cursor == *place);
+            if let Some(event) = within {
+                return Some(Spot { batch: number, event: event + 1 });
+            }
+            if batch.from == *place {
+                return Some(Spot { batch: number, event: 0 });
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,163 @@
+//! All routes, and what every answer carries.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use statetrail_event::Time;
+use statetrail_store::{EventStore, Order, TimelineQuery};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+use crate::access::guard::guard;
+use crate::access::{Scope, ScopedStore, Tokens};
+use crate::asker::Asker;
+use crate::follow::Hub;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::settings::Limits;
+use crate::{api, etag};
+
+/// What all routes share.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+struct Shared {
+    asker: Asker,
+    hub: Arc<Hub>,
+    tokens: Option<Tokens>,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+}
+
+impl App {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn tokens(&self) -> Option<&Tokens> {
+        self.0.tokens.as_ref()
+    }
+
+    /// Asks the store, as far as the asker may see it.
+    pub(crate) async fn ask<T, Q, A>(&self, scope: &Scope, question: Q) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        Q: FnOnce(ScopedStore) -> A + Send + 'static,
+        A: Future<Output = Result<T, Problem>>,
+    {
+        let store = ScopedStore::new(Arc::clone(self.0.asker.store()), scope.clone());
+        self.0.asker.ask(move || question(store)).await
+    }
+}
+
+/// What serves the requests of one store.
+pub struct Server {
+    /// All routes.
+    pub router: Router,
+    /// Reads arrivals for those who follow; to be run beside the router.
+    pub following: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Everything that a server answers.
+pub fn router(store: Arc<dyn EventStore>, tokens: Option<Tokens>, limits: Limits) -> Server {
+    let metrics = Arc::new(Metrics::new());
+    let hub = Hub::new(Arc::clone(&store), limits.followers, Arc::clone(&metrics));
+    let app = App(Arc::new(Shared {
+        asker: Asker::new(store, &limits),
+        hub: Arc::clone(&hub),
+        tokens,
+        limits,
+        metrics,
+    }));
+    let guarded =
+        Router::new().nest("/api/v1", api::routes()).layer(from_fn_with_state(app.clone(), guard));
+    let router = Router::new()
+        .merge(guarded)
+        .route("/health/livez", get(|| async { "live\n" }))
+        .route("/health/readyz", get(readyz))
+        .route("/metrics", get(metrics_text))
+        .layer(from_fn_with_state(app.clone(), carry))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(|_| {
+            tracing::error!("a request ended in a panic");
+            let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
+            Problem::new(status, "the request failed; see the server's log").into_response()
+        }))
+        .with_state(app);
+    Server { router, following: Box::pin(hub.run()) }
+}
+
+/// Whether the store answers, by the smallest question there is.
+async fn readyz(State(app): State<App>) -> Response {
+    let asked = app.ask(&Scope::All, |store| async move {
+        let query = TimelineQuery {
+            from: Time::MAX,
+            order: Order::NewestFirst,
+            limit: 1,
+            ..TimelineQuery::default()
+        };
+        Ok(store.timeline(&query).await.map(|_| ())?)
+    });
+    match asked.await {
+        Ok(()) => "ready\n".into_response(),
+        Err(problem) => {
+            let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
+            (status, format!("not ready: {}\n", problem.detail)).into_response()
+        }
+    }
+}
+
+async fn metrics_text(State(app): State<App>) -> Response {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics().text()).into_response()
+}
+
+/// Headers that keep a browser from doing what a log line might want of it.
+const SECURITY: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+/// Adds to every answer what all have in common, and notes it.
+async fn carry(State(app): State<App>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let path = request.extensions().get::<MatchedPath>();
+    let route = path.map_or("none", MatchedPath::as_str).to_owned();
+    let unchanged = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut response = next.run(request).await;
+    if is_reading {
+        response = etag::tagged(response, unchanged.as_ref()).await;
+    }
+    app.metrics().requested(&route, response.status().as_u16(), start.elapsed());
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    }
+    response
+}
