@@ -108,8 +108,8 @@ impl Client {
         loop {
             let mut grown = self.hub.grown();
             let sent = match self.find_spot() {
-                Some(spot) => self.from_ring(spot),
-                None => self.from_store().await?,
+                Some(spot) => self.next_of_ring(spot),
+                None => self.next_of_store().await?,
             };
             if !sent.is_empty() {
                 return Ok(Bytes::from(sent));
@@ -149,7 +149,7 @@ impl Client {
     }
 
     /// What is wanted of the next batch in the ring.
-    fn from_ring(&mut self, spot: Spot) -> Vec<u8> {
+    fn next_of_ring(&mut self, spot: Spot) -> Vec<u8> {
         let Some(batch) = self.hub.ring().batch(spot.batch) else { return Vec::new() };
         let mut sent = Vec::new();
         for (arrived, frame) in batch.events.iter().skip(spot.event) {
@@ -164,7 +164,7 @@ impl Client {
     }
 
     /// What is wanted of the next page in the store.
-    async fn from_store(&mut self) -> Result<Vec<u8>, Problem> {
+    async fn next_of_store(&mut self) -> Result<Vec<u8>, Problem> {
         let arrivals = self.hub.read(self.place.clone()).await?;
         let mut sent = Vec::new();
         for arrived in &arrivals.events {
