@@ -91,10 +91,13 @@ pub async fn lifecycle(
 ) -> Result<Lifecycle, QueryError> {
     let (names, is_sample) = lately_changed(store, kind, until).await?;
     let trails = stream::iter(&names).map(|name| newest_events(store, name, until));
-    let trails: Vec<Vec<KnownEvent>> = trails.buffered(AT_ONCE).try_collect().await?;
+    let mut trails = trails.buffered(AT_ONCE);
     let mut walks = Walks::default();
-    for (name, trail) in names.iter().zip(&trails) {
-        walks.add(name, &places_of(trail, by));
+    // One after the other, so that no more than a few trails are held.
+    for name in &names {
+        if let Some(trail) = trails.try_next().await? {
+            walks.add(name, &places_of(&trail, by));
+        }
     }
     Ok(Lifecycle { entities: names.len(), is_sample, ..walks.into_lifecycle() })
 }
@@ -119,12 +122,13 @@ async fn lately_changed(
     loop {
         let page = store.timeline(&query).await?;
         for event in page.iter().map(|known| &known.event) {
-            if known.insert(event.entity.clone()) {
-                names.push(event.entity.clone());
+            if !known.insert(event.entity.clone()) {
+                continue;
             }
             if names.len() == SAMPLED_ENTITIES {
                 return Ok((names, true));
             }
+            names.push(event.entity.clone());
         }
         looked_at += page.len();
         query.after = page.last().map(|known| statetrail_store::Place::of(&known.event));

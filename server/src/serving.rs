@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use openssl::ssl::{AlpnError, Ssl, SslAcceptor, SslFiletype, SslMethod, select_next_proto};
 use rustix::net::sockopt::set_tcp_user_timeout;
@@ -65,7 +65,7 @@ pub fn tls_acceptor(tls: &Tls) -> Result<SslAcceptor, ServingError> {
     builder.set_private_key_file(&tls.key, SslFiletype::PEM).map_err(failed(&tls.key))?;
     builder.check_private_key().map_err(failed(&tls.key))?;
     builder.set_alpn_select_callback(|_, offered| {
-        select_next_proto(b"\x02h2\x08http/1.1", offered).ok_or(AlpnError::NOACK)
+        select_next_proto(b"\x08http/1.1", offered).ok_or(AlpnError::NOACK)
     });
     Ok(builder.build())
 }
@@ -88,7 +88,8 @@ pub async fn serve(
     end: impl Future<Output = ()>,
 ) {
     let permits = Arc::new(Semaphore::new(connections));
-    let serving = Arc::new(Serving { router, tls, graceful: GracefulShutdown::new() });
+    let serving = Arc::new(Serving { router, tls });
+    let graceful = GracefulShutdown::new();
     tokio::pin!(end);
     loop {
         let accept = async {
@@ -100,9 +101,9 @@ pub async fn serve(
             () = &mut end => break,
             (permit, accepted) = accept => match accepted {
                 Ok((stream, _)) => {
-                    let serving = Arc::clone(&serving);
+                    let (serving, watcher) = (Arc::clone(&serving), graceful.watcher());
                     tokio::spawn(async move {
-                        serving.connection(stream).await;
+                        serving.connection(stream, watcher).await;
                         drop(permit);
                     });
                 }
@@ -114,24 +115,23 @@ pub async fn serve(
         }
     }
     drop(listener);
-    if let Some(serving) = Arc::into_inner(serving) {
-        // Those who follow stay for good; they go on elsewhere from their place.
-        let _ = timeout(END_WITHIN, serving.graceful.shutdown()).await;
-    }
+    // Those who follow stay for good; they go on elsewhere from their place.
+    let _ = timeout(END_WITHIN, graceful.shutdown()).await;
 }
 
 struct Serving {
     router: Router,
     tls: Option<SslAcceptor>,
-    graceful: GracefulShutdown,
 }
 
 impl Serving {
-    async fn connection(&self, stream: TcpStream) {
+    async fn connection(&self, stream: TcpStream, watcher: Watcher) {
         // Nothing depends on it but the end of dead connections.
         let _ = set_tcp_user_timeout(&stream, TAKEN_WITHIN_MS);
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return self.requests(TokioIo::new(stream)).await };
+        let Some(tls) = &self.tls else {
+            return self.requests(TokioIo::new(stream), watcher).await;
+        };
         let shaken = async {
             let mut stream = SslStream::new(Ssl::new(tls.context())?, stream)?;
             Pin::new(&mut stream).accept().await.map(|()| stream).map_err(Into::into)
@@ -139,26 +139,26 @@ impl Serving {
         let shaken: Result<Result<_, Box<dyn std::error::Error + Send + Sync>>, _> =
             timeout(HEAD_WITHIN, shaken).await;
         match shaken {
-            Ok(Ok(stream)) => self.requests(TokioIo::new(stream)).await,
+            Ok(Ok(stream)) => self.requests(TokioIo::new(stream), watcher).await,
             Ok(Err(error)) => tracing::debug!(%error, "no TLS with a client"),
             Err(_) => tracing::debug!("a client was too slow with TLS"),
         }
     }
 
-    async fn requests<I>(&self, io: I)
+    async fn requests<I>(&self, io: I, watcher: Watcher)
     where
         I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
     {
-        let mut builder = Builder::new(TokioExecutor::new());
+        // HTTP/2 would let silent connections stay: what finds out which one is spoken has no limit.
+        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
         builder
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_WITHIN)
             .max_buf_size(HELD_BYTES);
-        builder.http2().timer(TokioTimer::new()).max_send_buf_size(HELD_BYTES);
         let service = TowerToHyperService::new(self.router.clone());
         let connection = builder.serve_connection(io, service).into_owned();
-        if let Err(error) = self.graceful.watch(connection).await {
+        if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended badly");
         }
     }

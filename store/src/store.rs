@@ -355,8 +355,8 @@ pub(crate) async fn tally_by_pages(
         for event in page.iter().take(left).map(|known| &known.event) {
             counter.add(event.time, event.entity.entity_type(), &event.name, 1);
         }
-        if page.len() < limit {
-            return Ok(counter.finish(false));
+        if page.len() > left || page.len() < limit {
+            return Ok(counter.finish(page.len() > left));
         }
         query.after = page.last().map(|known| Place::of(&known.event));
     }

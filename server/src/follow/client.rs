@@ -51,6 +51,8 @@ pub(crate) struct Client {
     place: ArrivalCursor,
     /// Where to go on in the ring, if it knows the place.
     spot: Option<Spot>,
+    /// Whether there may be more in the store at once.
+    is_behind: bool,
     told: Option<Instant>,
     ended: bool,
 }
@@ -81,7 +83,16 @@ impl Client {
         hub.enter()?;
         hub.metrics().followers.inc();
         let hub = Arc::clone(hub);
-        Ok(Client { hub, scope, filter, place, spot: None, told: None, ended: false })
+        Ok(Client {
+            hub,
+            scope,
+            filter,
+            place,
+            spot: None,
+            is_behind: false,
+            told: None,
+            ended: false,
+        })
     }
 
     /// What is sent. The client is asked for more only when it has taken what was there, so one
@@ -141,7 +152,10 @@ impl Client {
     }
 
     fn is_at_end(&self) -> bool {
-        self.spot.is_none_or(|spot| spot.batch >= self.hub.ring().end())
+        match self.spot {
+            None => !self.is_behind,
+            Some(spot) => spot.batch >= self.hub.ring().end(),
+        }
     }
 
     fn is_wanted(&self, event: &statetrail_event::Event) -> bool {
@@ -165,6 +179,7 @@ impl Client {
 
     /// What is wanted of the next page in the store.
     async fn next_of_store(&mut self) -> Result<Vec<u8>, Problem> {
+        self.is_behind = false;
         let arrivals = self.hub.read(self.place.clone()).await?;
         let mut sent = Vec::new();
         for arrived in &arrivals.events {
@@ -173,6 +188,7 @@ impl Client {
                 self.hub.metrics().followed.inc();
             }
         }
+        self.is_behind = !arrivals.events.is_empty();
         self.place = arrivals.next;
         Ok(sent)
     }

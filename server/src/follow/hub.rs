@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use statetrail_store::{ArrivalCursor, Arrivals, EventStore};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use super::frames;
 use super::ring::{Batch, Ring};
@@ -16,6 +17,8 @@ use crate::problem::{Problem, busy};
 const PAGE: usize = 500;
 /// How long to wait when nothing came.
 pub(super) const IDLE: Duration = Duration::from_millis(100);
+/// How long a client waits for its turn to read from the store.
+const PERMIT_WITHIN: Duration = Duration::from_secs(30);
 /// How long to wait when the store did not answer.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -28,7 +31,7 @@ pub(crate) struct Hub {
     /// Clients that follow.
     clients: watch::Sender<usize>,
     /// Clients that read for themselves at the same time.
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
     clients_max: usize,
     metrics: Arc<Metrics>,
 }
@@ -44,7 +47,7 @@ impl Hub {
             ring: Mutex::default(),
             grown: watch::Sender::new(0),
             clients: watch::Sender::new(0),
-            readers: Semaphore::new(4),
+            readers: Arc::new(Semaphore::new(4)),
             clients_max,
             metrics,
         })
@@ -78,15 +81,30 @@ impl Hub {
 
     /// The place behind everything that has arrived.
     pub(super) async fn end(&self) -> Result<ArrivalCursor, Problem> {
-        let store = Arc::clone(&self.store);
-        blocking(move || async move { Ok(store.arrivals_end().await?) }).await
+        let (store, permit) = (Arc::clone(&self.store), self.permit().await?);
+        blocking(move || async move {
+            let end = store.arrivals_end().await?;
+            drop(permit);
+            Ok(end)
+        })
+        .await
     }
 
     /// What arrived behind a place, from the store.
     pub(super) async fn read(&self, after: ArrivalCursor) -> Result<Arrivals, Problem> {
-        // The semaphore is never closed.
-        let _permit = self.readers.acquire().await;
-        self.page(after).await
+        let (store, permit) = (Arc::clone(&self.store), self.permit().await?);
+        blocking(move || async move {
+            let arrivals = store.arrivals(&after, PAGE).await?;
+            drop(permit);
+            Ok(arrivals)
+        })
+        .await
+    }
+
+    /// Goes with a question until the store has answered it, also if nobody waits any more.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = timeout(PERMIT_WITHIN, Arc::clone(&self.readers).acquire_owned()).await;
+        permit.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     async fn page(&self, after: ArrivalCursor) -> Result<Arrivals, Problem> {
@@ -106,6 +124,7 @@ impl Hub {
             }
             // Clients that are left read for themselves until the ring knows their places again.
             self.ring().clear();
+            self.grown.send_modify(|end| *end += 1);
         }
     }
 

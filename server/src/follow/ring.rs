@@ -56,9 +56,10 @@ impl Ring {
         }
     }
 
-    /// Forgets all; numbers go on, so that no spot means something else afterwards.
+    /// Forgets all. What is read next need not follow on, so the number that would be next is left
+    /// out: who waits for it looks its place up again.
     pub(crate) fn clear(&mut self) {
-        self.first = self.end();
+        self.first = self.end() + 1;
         self.batches.clear();
         self.end_place = None;
         self.events = 0;
@@ -99,5 +100,45 @@ impl Ring {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(number: u64) -> ArrivalCursor {
+        format!("s{number}").parse().unwrap()
+    }
+
+    fn batch(from: u64, next: u64) -> Batch {
+        Batch { from: place(from), events: Vec::new(), next: place(next) }
+    }
+
+    #[test]
+    fn a_place_is_found_and_gone_on_from() {
+        let mut ring = Ring::default();
+        ring.read_up_to(place(3));
+        assert_eq!(ring.find(&place(3)), Some(Spot { batch: 0, event: 0 }));
+        ring.push(batch(3, 5));
+        ring.push(batch(5, 9));
+        for (number, spot) in [(3, Some(0)), (5, Some(1)), (9, Some(2)), (4, None), (10, None)] {
+            let spot = spot.map(|batch| Spot { batch, event: 0 });
+            assert_eq!(ring.find(&place(number)), spot, "{number}");
+        }
+        assert_eq!(ring.batch(1).unwrap().next, place(9));
+        assert!(ring.batch(2).is_none());
+    }
+
+    #[test]
+    fn who_waited_before_all_was_forgotten_looks_its_place_up_again() {
+        let mut ring = Ring::default();
+        ring.push(batch(3, 5));
+        let waiting = ring.find(&place(5)).unwrap();
+        ring.clear();
+        assert!(ring.has_lost(waiting.batch));
+        // What arrived between 5 and 7 was not read.
+        ring.push(batch(7, 9));
+        assert!(ring.has_lost(waiting.batch) && ring.find(&place(5)).is_none());
     }
 }
