@@ -49,6 +49,11 @@ pub(crate) fn timeline_query(
     })
 }
 
+fn too_many_stretches() -> Problem {
+    let detail = format!("step is so short that there would be more than {STRETCHES_MAX} of it");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+}
+
 #[derive(Serialize)]
 struct EventsView<'a> {
     events: Vec<EventView<'a>>,
@@ -102,14 +107,16 @@ pub(super) async fn counts(
     let length = i128::from(query.to.nanos()) - i128::from(query.from.nanos());
     let is_whole = query.from == Time::MIN || query.to == Time::MAX;
     if !is_whole && length / i128::from(step) > STRETCHES_MAX.into() {
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("step is so short that there would be more than {STRETCHES_MAX} of it"),
-        ));
+        return Err(too_many_stretches());
     }
     let question =
         move |store: ScopedStore| async move { Ok(store.tally(&query, step, COUNTED_MAX).await?) };
     let tally = app.ask(&scope, question).await?;
+    let starts: std::collections::BTreeSet<_> =
+        tally.counts.iter().map(|count| count.start).collect();
+    if starts.len() as i64 > STRETCHES_MAX {
+        return Err(too_many_stretches());
+    }
     let counts = tally.counts.into_iter().map(|count| CountView {
         start: count.start.to_string(),
         r#type: count.entity_type,

@@ -8,6 +8,8 @@ use statetrail_store::{ArrivalCursor, Arrived};
 
 /// Events that are kept; a client that is further behind reads them from the store again.
 const EVENTS_MAX: usize = 20_000;
+/// Bytes of them, as they are sent; each is held about twice.
+const BYTES_MAX: usize = 32 << 20;
 
 /// Events that arrived one after the other.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub(crate) struct Ring {
     first: u64,
     batches: VecDeque<Arc<Batch>>,
     events: usize,
+    bytes: usize,
     /// The place behind the last one, as far as it is read.
     end_place: Option<ArrivalCursor>,
 }
@@ -46,11 +49,13 @@ impl Ring {
 
     pub(crate) fn push(&mut self, batch: Batch) {
         self.events += batch.events.len();
+        self.bytes += bytes_of(&batch);
         self.end_place = Some(batch.next.clone());
         self.batches.push_back(Arc::new(batch));
-        while self.events > EVENTS_MAX && self.batches.len() > 1 {
+        while (self.events > EVENTS_MAX || self.bytes > BYTES_MAX) && self.batches.len() > 1 {
             if let Some(oldest) = self.batches.pop_front() {
                 self.events -= oldest.events.len();
+                self.bytes -= bytes_of(&oldest);
                 self.first += 1;
             }
         }
@@ -63,6 +68,7 @@ impl Ring {
         self.batches.clear();
         self.end_place = None;
         self.events = 0;
+        self.bytes = 0;
     }
 
     /// The number that the next batch gets.
@@ -101,6 +107,10 @@ impl Ring {
         }
         None
     }
+}
+
+fn bytes_of(batch: &Batch) -> usize {
+    batch.events.iter().map(|(_, frame)| frame.len()).sum()
 }
 
 #[cfg(test)]
