@@ -99,7 +99,7 @@ fn usual_field(sample: &[Entity]) -> Option<String> {
 }
 
 /// Every entity of a kind.
-pub fn filter_of(kind: &Kind) -> EntityFilter {
+pub(crate) fn filter_of(kind: &Kind) -> EntityFilter {
     EntityFilter {
         namespace: Some(kind.namespace.clone()),
         entity_type: Some(kind.entity_type.clone()),

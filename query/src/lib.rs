@@ -34,13 +34,13 @@ mod typed_moment;
 pub mod views;
 
 pub use blame::{Blame, blame};
-pub use census::{KindCount, census, filter_of, state_field};
+pub use census::{KindCount, census, state_field};
 pub use condition::{Comparison, Condition, ConditionError};
 pub use difference::{Difference, differences};
 pub use error::QueryError;
 pub use find::{Find, Found};
 pub use follow::{EventFilter, Follow, Followed};
-pub use lifecycle::{By, Lifecycle, LifecycleStep, Place, SAMPLED_ENTITIES, lifecycle};
+pub use lifecycle::{By, Lifecycle, LifecycleStep, Place, lifecycle};
 pub use moment::{Moment, state};
 pub use resolve::resolve;
 pub use timeline::Timeline;

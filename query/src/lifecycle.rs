@@ -10,7 +10,7 @@ use crate::QueryError;
 use crate::census::filter_of;
 
 /// Entities whose trails are read: those to which something happened last.
-pub const SAMPLED_ENTITIES: usize = 500;
+const SAMPLED_ENTITIES: usize = 500;
 /// Events that are looked at to find them.
 const SAMPLED_EVENTS: usize = 20_000;
 /// The newest events of a trail that count.
@@ -53,15 +53,6 @@ pub struct Place {
     pub left: u64,
     /// How long they stayed before they went on, half of them shorter, in nanoseconds.
     pub median_stay: Option<i64>,
-    /// The same of which all but one in twenty stayed shorter.
-    pub long_stay: Option<i64>,
-}
-
-impl Place {
-    /// Whether entities usually go on from here.
-    pub fn is_passing(&self) -> bool {
-        self.left > 0 && self.left * 2 >= self.entered
-    }
 }
 
 /// A step that entities took.
@@ -225,22 +216,20 @@ impl Walks {
                 name: name.clone(),
                 entered: *entered,
                 left: stays.len() as u64,
-                median_stay: share_of(&stays, 50),
-                long_stay: share_of(&stays, 95),
+                median_stay: middle_of(&stays),
             }
         });
         let places = places.collect();
         let steps = steps.into_iter().map(|((from, to), mut taken)| {
             taken.durations.sort_unstable();
-            let median = share_of(&taken.durations, 50);
+            let median = middle_of(&taken.durations);
             LifecycleStep { from, to, count: taken.count, median, entities: taken.entities }
         });
         Lifecycle { places, steps: steps.collect(), ..Lifecycle::default() }
     }
 }
 
-/// The number below which so many of a hundred lie.
-fn share_of(sorted: &[i64], percent: usize) -> Option<i64> {
-    let at = (sorted.len().saturating_sub(1)) * percent / 100;
-    sorted.get(at).copied()
+/// The number below which half of them lie.
+fn middle_of(sorted: &[i64]) -> Option<i64> {
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
 }

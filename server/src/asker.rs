@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::problem::{Problem, busy, too_slow};
-use crate::settings::Limits;
 
 /// Asks one store.
 pub(crate) struct Asker {
@@ -19,12 +18,9 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    pub(crate) fn new(store: Arc<dyn EventStore>, limits: &Limits) -> Asker {
-        Asker {
-            store,
-            permits: Arc::new(Semaphore::new(limits.questions)),
-            deadline: limits.deadline,
-        }
+    /// Asks so many questions at a time, each of which may wait and take so long.
+    pub(crate) fn new(store: Arc<dyn EventStore>, questions: usize, deadline: Duration) -> Asker {
+        Asker { store, permits: Arc::new(Semaphore::new(questions)), deadline }
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn EventStore> {

@@ -75,9 +75,9 @@ pub struct Server {
 /// Everything that a server answers.
 pub fn router(store: Arc<dyn EventStore>, tokens: Option<Tokens>, limits: Limits) -> Server {
     let metrics = Arc::new(Metrics::new());
-    let hub = Hub::new(Arc::clone(&store), limits.followers, Arc::clone(&metrics));
+    let hub = Hub::new(&store, &limits, Arc::clone(&metrics));
     let app = App(Arc::new(Shared {
-        asker: Asker::new(store, &limits),
+        asker: Asker::new(store, limits.questions, limits.deadline),
         hub: Arc::clone(&hub),
         tokens,
         limits,

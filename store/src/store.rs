@@ -409,21 +409,12 @@ pub struct Tally {
 impl Tally {
     /// Takes in what was counted of other events.
     pub fn add(&mut self, other: Tally) {
-        let counts = std::mem::take(&mut self.counts).into_iter().chain(other.counts);
-        let mut sums: BTreeMap<(Time, String, String), u64> = BTreeMap::new();
-        for TallyCount { start, entity_type, name, events } in counts {
-            *sums.entry((start, entity_type, name)).or_default() += events;
+        // Starts of stretches stay what they are.
+        let mut counter = TallyCounter::new(1);
+        for count in self.counts.iter().chain(&other.counts) {
+            counter.add(count.start, &count.entity_type, &count.name, count.events);
         }
-        let sums = sums.into_iter();
-        self.counts = sums
-            .map(|((start, entity_type, name), events)| TallyCount {
-                start,
-                entity_type,
-                name,
-                events,
-            })
-            .collect();
-        self.is_cut |= other.is_cut;
+        *self = counter.finish(self.is_cut || other.is_cut);
     }
 }
 

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use statetrail_event::EntityName;
-use statetrail_query::views::{EntityView, StateView};
+use statetrail_query::views::EntityView;
 use statetrail_query::{
     By, Find, Found, KindCount, Lifecycle, census, lifecycle as read_lifecycle, state_field,
 };
@@ -22,8 +22,8 @@ pub(super) fn json(view: &impl Serialize) -> Response {
 }
 
 #[derive(Serialize)]
-struct Page<T> {
-    entities: Vec<T>,
+struct Page<'a> {
+    entities: Vec<FoundView<'a>>,
     /// The value of `after` for the next page.
     next: Option<String>,
 }
@@ -42,17 +42,17 @@ pub(crate) async fn find_page(
     params: FindParams,
 ) -> Result<(Vec<Found>, bool), Problem> {
     let FindParams { filter, conditions, moment, after, limit } = params;
-    let mut find = Find::new(store, filter, conditions, moment).with_page(limit);
+    let mut find = Find::new(store, filter, conditions, moment).with_page(limit + 1);
     if let Some(after) = after {
         find = find.after(after);
     }
     let mut found = Vec::new();
-    while found.len() < limit
+    while found.len() <= limit
         && let Some(page) = find.next_page().await?
     {
         found.extend(page);
     }
-    let more = found.len() > limit || (found.len() == limit && find.next_page().await?.is_some());
+    let more = found.len() > limit;
     found.truncate(limit);
     Ok((found, more))
 }
@@ -84,14 +84,12 @@ pub(super) async fn entities(
     let question = move |store| async move { find_page(&store, find).await };
     let (found, more) = app.ask(&scope, question).await?;
     let next = found.last().filter(|_| more).map(|found| found.name.to_string());
-    let view = |found: &Found| -> serde_json::Value {
-        let Found { name, state, first, last } = found;
-        let entity = EntityView::new(name, at, state);
-        // Maps with text keys and finite numbers always have a JSON form.
-        serde_json::to_value(FoundView { entity, first: first.to_string(), last: last.to_string() })
-            .unwrap_or_default()
-    };
-    Ok(json(&Page { entities: found.iter().map(view).collect(), next }))
+    let entities = found.iter().map(|found| FoundView {
+        entity: EntityView::new(&found.name, at, &found.state),
+        first: found.first.to_string(),
+        last: found.last.to_string(),
+    });
+    Ok(json(&Page { entities: entities.collect(), next }))
 }
 
 /// `GET /names`: entities of which only a part of the name is known.
@@ -241,9 +239,4 @@ pub(super) async fn lifecycle(
         places: places.collect(),
         steps: steps.collect(),
     }))
-}
-
-/// The fields of a state, for answers that hold nothing else of an entity.
-pub(super) fn state_value(state: &statetrail_event::State) -> serde_json::Value {
-    serde_json::to_value(StateView(state)).unwrap_or_default()
 }

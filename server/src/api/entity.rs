@@ -5,13 +5,13 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 use statetrail_event::{EntityName, State as EntityState, Time};
-use statetrail_query::views::{ChangeView, EntityView, EventView};
+use statetrail_query::views::{ChangeView, EntityView, EventView, StateView};
 use statetrail_query::{
     Blame, Moment, Step, Trail, blame as read_blame, differences, state as read_state,
 };
 use statetrail_store::{EventStore, Order};
 
-use super::entities::{json, state_value};
+use super::entities::json;
 use super::params::{Params, key_text, read_key};
 use crate::access::{Scope, ScopedStore};
 use crate::problem::Problem;
@@ -24,6 +24,13 @@ pub(crate) type NameInPath = Path<(String, String, String)>;
 pub(crate) fn named(path: NameInPath) -> Result<EntityName, Problem> {
     let Path((namespace, entity_type, id)) = path;
     EntityName::new(&namespace, &entity_type, &id).map_err(Problem::bad)
+}
+
+/// The entity and the moment that a question is about, where there is nothing else to it.
+fn asked_at(path: NameInPath, mut params: Params) -> Result<(EntityName, Moment), Problem> {
+    let asked = (named(path)?, params.moment()?);
+    params.finish()?;
+    Ok(asked)
 }
 
 fn nothing(name: &EntityName, moment: Moment) -> Problem {
@@ -44,10 +51,9 @@ pub(super) async fn state(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
     path: NameInPath,
-    mut params: Params,
+    params: Params,
 ) -> Result<Response, Problem> {
-    let (name, moment) = (named(path)?, params.moment()?);
-    params.finish()?;
+    let (name, moment) = asked_at(path, params)?;
     let asked = name.clone();
     let question = move |store| async move { state_of(&store, &asked, moment).await };
     let state = app.ask(&scope, question).await?;
@@ -92,7 +98,7 @@ struct StepView<'a> {
     #[serde(flatten)]
     event: EventView<'a>,
     changes: Vec<ChangeView<'a>>,
-    state: serde_json::Value,
+    state: StateView<'a>,
 }
 
 /// `GET /trail/NAMESPACE/TYPE/ID`
@@ -124,7 +130,7 @@ pub(super) async fn trail(
     let events = steps.iter().map(|step| StepView {
         event: EventView::new(&step.known),
         changes: step.changed.iter().map(ChangeView::from).collect(),
-        state: state_value(&step.state),
+        state: StateView(&step.state),
     });
     Ok(json(&TrailView { entity: name.as_str(), events: events.collect(), next }))
 }
@@ -157,10 +163,9 @@ pub(super) async fn blame(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
     path: NameInPath,
-    mut params: Params,
+    params: Params,
 ) -> Result<Response, Problem> {
-    let (name, moment) = (named(path)?, params.moment()?);
-    params.finish()?;
+    let (name, moment) = asked_at(path, params)?;
     let asked = name.clone();
     let question = move |store| async move { blame_of(&store, &asked, moment).await };
     let blamed = app.ask(&scope, question).await?;

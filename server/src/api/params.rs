@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
+use axum::http::Uri;
 use axum::http::request::Parts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -23,17 +24,15 @@ impl<S: Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Params, Problem> {
-        let query = parts.uri.query().unwrap_or_default();
-        let pairs = form_pairs(query)?;
+        let pairs = form_pairs(&parts.uri)?;
         let now = Timestamp::now().as_nanosecond();
         let now = now.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
         Ok(Params { pairs, now: Time::from_nanos(now) })
     }
 }
 
-fn form_pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
-    let uri = format!("/?{query}").parse().map_err(Problem::bad)?;
-    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)
+fn form_pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map(|pairs| pairs.0)
         .map_err(Problem::bad)
 }
@@ -175,7 +174,8 @@ mod tests {
 
     fn params(query: &str) -> Result<Params, Problem> {
         let now = Time::parse_rfc3339("2026-11-22T10:00:00Z").map_err(Problem::bad)?;
-        Ok(Params { pairs: form_pairs(query)?, now })
+        let uri = format!("/?{query}").parse().map_err(Problem::bad)?;
+        Ok(Params { pairs: form_pairs(&uri)?, now })
     }
 
     #[test]

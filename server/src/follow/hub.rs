@@ -4,51 +4,52 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use statetrail_store::{ArrivalCursor, Arrivals, EventStore};
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::sync::watch;
 
 use super::frames;
 use super::ring::{Batch, Ring};
+use crate::asker::Asker;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, busy};
+use crate::settings::Limits;
 
 /// Events that are read together.
 const PAGE: usize = 500;
 /// How long to wait when nothing came.
 pub(super) const IDLE: Duration = Duration::from_millis(100);
-/// How long a client waits for its turn to read from the store.
-const PERMIT_WITHIN: Duration = Duration::from_secs(30);
+/// Clients that read for themselves at the same time.
+const READERS: usize = 4;
 /// How long to wait when the store did not answer.
 const AWAY: Duration = Duration::from_secs(1);
 
 /// Reads arrivals while anybody follows.
 pub(crate) struct Hub {
-    store: Arc<dyn EventStore>,
+    /// Reads for all.
+    reader: Asker,
+    /// Read for single clients.
+    readers: Asker,
     ring: Mutex<Ring>,
     /// The number that the next batch gets; changes with each.
     grown: watch::Sender<u64>,
     /// Clients that follow.
     clients: watch::Sender<usize>,
-    /// Clients that read for themselves at the same time.
-    readers: Arc<Semaphore>,
     clients_max: usize,
     metrics: Arc<Metrics>,
 }
 
 impl Hub {
     pub(crate) fn new(
-        store: Arc<dyn EventStore>,
-        clients_max: usize,
+        store: &Arc<dyn EventStore>,
+        limits: &Limits,
         metrics: Arc<Metrics>,
     ) -> Arc<Hub> {
         Arc::new(Hub {
-            store,
+            reader: Asker::new(Arc::clone(store), 1, limits.deadline),
+            readers: Asker::new(Arc::clone(store), READERS, limits.deadline),
             ring: Mutex::default(),
             grown: watch::Sender::new(0),
             clients: watch::Sender::new(0),
-            readers: Arc::new(Semaphore::new(4)),
-            clients_max,
+            clients_max: limits.followers,
             metrics,
         })
     }
@@ -81,35 +82,12 @@ impl Hub {
 
     /// The place behind everything that has arrived.
     pub(super) async fn end(&self) -> Result<ArrivalCursor, Problem> {
-        let (store, permit) = (Arc::clone(&self.store), self.permit().await?);
-        blocking(move || async move {
-            let end = store.arrivals_end().await?;
-            drop(permit);
-            Ok(end)
-        })
-        .await
+        end(&self.readers).await
     }
 
     /// What arrived behind a place, from the store.
     pub(super) async fn read(&self, after: ArrivalCursor) -> Result<Arrivals, Problem> {
-        let (store, permit) = (Arc::clone(&self.store), self.permit().await?);
-        blocking(move || async move {
-            let arrivals = store.arrivals(&after, PAGE).await?;
-            drop(permit);
-            Ok(arrivals)
-        })
-        .await
-    }
-
-    /// Goes with a question until the store has answered it, also if nobody waits any more.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = timeout(PERMIT_WITHIN, Arc::clone(&self.readers).acquire_owned()).await;
-        permit.map_err(|_| busy())?.map_err(|_| busy())
-    }
-
-    async fn page(&self, after: ArrivalCursor) -> Result<Arrivals, Problem> {
-        let store = Arc::clone(&self.store);
-        blocking(move || async move { Ok(store.arrivals(&after, PAGE).await?) }).await
+        page(&self.readers, after).await
     }
 
     /// Reads for as long as the server runs.
@@ -129,10 +107,10 @@ impl Hub {
     }
 
     async fn read_while_followed(&self) -> Result<(), Problem> {
-        let mut place = self.end().await?;
+        let mut place = end(&self.reader).await?;
         self.ring().read_up_to(place.clone());
         while *self.clients.borrow() > 0 {
-            let Arrivals { events, next } = self.page(place.clone()).await?;
+            let Arrivals { events, next } = page(&self.reader, place.clone()).await?;
             if events.is_empty() {
                 place = next;
                 self.ring().read_up_to(place.clone());
@@ -156,17 +134,12 @@ impl Hub {
     }
 }
 
-/// Runs a question on a thread that may block.
-async fn blocking<T, Q, A>(question: Q) -> Result<T, Problem>
-where
-    T: Send + 'static,
-    Q: FnOnce() -> A + Send + 'static,
-    A: Future<Output = Result<T, Problem>>,
-{
-    let runtime = Handle::current();
-    let asking = tokio::task::spawn_blocking(move || runtime.block_on(question()));
-    asking.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "reading arrivals ended badly");
-        Err(busy())
-    })
+async fn end(asker: &Asker) -> Result<ArrivalCursor, Problem> {
+    let store = Arc::clone(asker.store());
+    asker.ask(move || async move { Ok(store.arrivals_end().await?) }).await
+}
+
+async fn page(asker: &Asker, after: ArrivalCursor) -> Result<Arrivals, Problem> {
+    let store = Arc::clone(asker.store());
+    asker.ask(move || async move { Ok(store.arrivals(&after, PAGE).await?) }).await
 }

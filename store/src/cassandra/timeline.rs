@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use scylla::response::query_result::QueryRowsResult;
-use statetrail_event::{EntityName, OrderKey};
+use statetrail_event::{EntityName, OrderKey, Time};
 
 use super::connect::Failure;
 use super::merge::Merge;
@@ -85,11 +85,7 @@ impl CassandraStore {
             return Ok(found);
         }
         let namespaces = self.namespaces_of(query).await?;
-        let layout = &self.settings().layout;
-        let mut spans = self.periods(SPAN, layout.span(from.time), layout.span(to.time)).await?;
-        if query.order == Order::NewestFirst {
-            spans.reverse();
-        }
+        let spans = self.spans(query.order, from.time, to.time).await?;
         for span in spans {
             let mut places = self.places(query, span, &namespaces, (&from, &to)).await?;
             while self.next_candidates(query, &mut places, &mut found).await? {}
@@ -111,11 +107,7 @@ impl CassandraStore {
         let query = TimelineQuery { after: None, limit: CANDIDATES, ..query.clone() };
         let (from, to) = (OrderKey::start_of(query.from), OrderKey::end_of(query.to));
         let namespaces = self.namespaces_of(&query).await?;
-        let layout = &self.settings().layout;
-        let mut spans = self.periods(SPAN, layout.span(from.time), layout.span(to.time)).await?;
-        if query.order == Order::NewestFirst {
-            spans.reverse();
-        }
+        let spans = self.spans(query.order, from.time, to.time).await?;
         let mut counter = TallyCounter::new(step);
         for span in spans {
             let mut places = self.places(&query, span, &namespaces, (&from, &to)).await?;
@@ -131,6 +123,16 @@ impl CassandraStore {
             }
         }
         Ok(counter.finish(false))
+    }
+
+    /// The spans between two moments, in that order.
+    async fn spans(&self, order: Order, from: Time, to: Time) -> Result<Vec<i64>, Failure> {
+        let layout = &self.settings().layout;
+        let mut spans = self.periods(SPAN, layout.span(from), layout.span(to)).await?;
+        if order == Order::NewestFirst {
+            spans.reverse();
+        }
+        Ok(spans)
     }
 
     /// The namespaces in which there may be events that are asked for.
