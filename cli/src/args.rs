@@ -78,11 +78,11 @@ pub enum Command {
     /// Look at messages that the sink could not store, and send them back
     #[command(subcommand)]
     Dlq(DlqCommand),
-    /// Answer questions over HTTP, for other programs
+    /// Serve the dashboard, and answer questions over HTTP
     Serve(ServeArgs),
     /// Make a token for `serve --tokens`
     Token(TokenArgs),
-    /// Let a shop work through a day, import its logs and check every answer
+    /// Let a shop work through a day, check every answer, and serve the dashboard of it
     Demo(DemoArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
@@ -453,9 +453,12 @@ Examples:
 
 The events stay in a store of the demo's own in your data folder, or where --store says.")]
 pub struct DemoArgs {
-    /// Always end by itself, for scripts
+    /// End by itself instead of serving the dashboard, for scripts
     #[arg(long)]
     pub once: bool,
+    /// Where the dashboard is served [default: 127.0.0.1:8080, or another port if that is taken]
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "once")]
+    pub listen: Option<std::net::SocketAddr>,
     /// Keep the shop's log files
     #[arg(long)]
     pub keep: bool,

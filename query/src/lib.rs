@@ -14,6 +14,7 @@
 //! | what happened in that time? | [`Timeline`] |
 //! | how many of which kind are in which state? | [`census()`] |
 //! | how do states follow each other? | [`lifecycle()`] |
+//! | what rests longer than usual? | [`resting()`] |
 //! | what arrives now? | [`Follow`] |
 //!
 //! [`parse_moment()`] reads moments as people type them; [`views`] are the shapes of answers as JSON.
@@ -28,6 +29,7 @@ mod follow;
 mod lifecycle;
 mod moment;
 mod resolve;
+mod resting;
 mod timeline;
 mod trail;
 mod typed_moment;
@@ -43,6 +45,7 @@ pub use follow::{EventFilter, Follow, Followed};
 pub use lifecycle::{By, Lifecycle, LifecycleStep, Place, lifecycle};
 pub use moment::{Moment, state};
 pub use resolve::resolve;
+pub use resting::{Resting, resting};
 pub use timeline::Timeline;
 pub use trail::{Step, Trail};
 pub use typed_moment::{MomentError, parse_moment};

@@ -53,6 +53,8 @@ pub struct Place {
     pub left: u64,
     /// How long they stayed before they went on, half of them shorter, in nanoseconds.
     pub median_stay: Option<i64>,
+    /// The same, 19 of 20 of them shorter.
+    pub long_stay: Option<i64>,
 }
 
 /// A step that entities took.
@@ -216,20 +218,21 @@ impl Walks {
                 name: name.clone(),
                 entered: *entered,
                 left: stays.len() as u64,
-                median_stay: middle_of(&stays),
+                median_stay: portion_of(&stays, 50),
+                long_stay: portion_of(&stays, 95),
             }
         });
         let places = places.collect();
         let steps = steps.into_iter().map(|((from, to), mut taken)| {
             taken.durations.sort_unstable();
-            let median = middle_of(&taken.durations);
+            let median = portion_of(&taken.durations, 50);
             LifecycleStep { from, to, count: taken.count, median, entities: taken.entities }
         });
         Lifecycle { places, steps: steps.collect(), ..Lifecycle::default() }
     }
 }
 
-/// The number below which half of them lie.
-fn middle_of(sorted: &[i64]) -> Option<i64> {
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+/// The number that so many in a hundred of them do not exceed.
+fn portion_of(sorted: &[i64], percent: usize) -> Option<i64> {
+    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
 }

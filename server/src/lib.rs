@@ -1,4 +1,4 @@
-//! The HTTP API: the read side for other programs.
+//! The read side over HTTP: an API for other programs, and a dashboard for people.
 //!
 //! | folder or file | what it does |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | `asker.rs` | questions to the store: how many at once, for how long |
 //! | `api/` | `/api/v1`: answers as JSON, and what is wrong with a question |
 //! | `follow/` | events as they arrive, read once for all who follow |
+//! | `pages/` | the dashboard; what it is made of beside HTML lies in `assets/` |
 //! | `routes.rs` | all routes, and what every answer carries |
 //! | `serving.rs` | connections and TLS |
 //!
@@ -18,6 +19,7 @@ mod asker;
 mod etag;
 mod follow;
 mod metrics;
+mod pages;
 mod problem;
 mod routes;
 pub mod serving;

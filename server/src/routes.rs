@@ -15,13 +15,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::access::guard::guard;
-use crate::access::{Scope, ScopedStore, Tokens};
+use crate::access::{Access, Scope, ScopedStore};
 use crate::asker::Asker;
 use crate::follow::Hub;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::settings::Limits;
-use crate::{api, etag};
+use crate::{api, etag, pages};
 
 /// What all routes share.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub(crate) struct App(Arc<Shared>);
 struct Shared {
     asker: Asker,
     hub: Arc<Hub>,
-    tokens: Option<Tokens>,
+    access: Access,
     limits: Limits,
     metrics: Arc<Metrics>,
 }
@@ -48,8 +48,8 @@ impl App {
         &self.0.metrics
     }
 
-    pub(crate) fn tokens(&self) -> Option<&Tokens> {
-        self.0.tokens.as_ref()
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.access
     }
 
     /// Asks the store, as far as the asker may see it.
@@ -73,13 +73,13 @@ pub struct Server {
 }
 
 /// Everything that a server answers.
-pub fn router(store: Arc<dyn EventStore>, tokens: Option<Tokens>, limits: Limits) -> Server {
+pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Server {
     let metrics = Arc::new(Metrics::new());
     let hub = Hub::new(&store, &limits, Arc::clone(&metrics));
     let app = App(Arc::new(Shared {
         asker: Asker::new(store, limits.questions, limits.deadline),
         hub: Arc::clone(&hub),
-        tokens,
+        access,
         limits,
         metrics,
     }));
@@ -87,6 +87,7 @@ pub fn router(store: Arc<dyn EventStore>, tokens: Option<Tokens>, limits: Limits
         Router::new().nest("/api/v1", api::routes()).layer(from_fn_with_state(app.clone(), guard));
     let router = Router::new()
         .merge(guarded)
+        .merge(pages::routes(&app))
         .route("/health/livez", get(|| async { "live\n" }))
         .route("/health/readyz", get(readyz))
         .route("/metrics", get(metrics_text))

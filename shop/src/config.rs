@@ -18,6 +18,9 @@ pub struct ShopConfig {
     /// New orders per hour of the shop's time, on average over a day. It bounds how many orders
     /// are open at a time, hence the memory that a run needs.
     pub orders_per_hour: u32,
+    /// Orders of an earlier run of which nothing must be written again: this one's numbers come
+    /// behind theirs.
+    pub orders_before: u32,
     /// The share of lines that change an entity, 0 to 1; the others are noise.
     pub matching_share: f64,
     /// How far a node's clock may be off, before or after the true time.
@@ -74,6 +77,7 @@ impl Default for ShopConfig {
             amount: Amount::Lines(100_000),
             pace: Pace::FullSpeed,
             orders_per_hour: 105,
+            orders_before: 0,
             matching_share: 0.5,
             skew: Duration::from_millis(250),
             late_share: 0.0,

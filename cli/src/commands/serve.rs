@@ -1,10 +1,11 @@
-//! `statetrail serve`: answers over HTTP.
+//! `statetrail serve`: the dashboard and answers over HTTP.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
-use statetrail_server::access::Tokens;
+use statetrail_server::access::{Access, Tokens};
 use statetrail_server::serving::{ServingError, bind, serve, tls_acceptor};
 use statetrail_server::{Settings, Tls, router};
 use statetrail_store::EventStore;
@@ -36,12 +37,35 @@ pub fn run(
     let tokens = args.tokens.clone();
     let settings = Settings { tokens, tls, ..Settings::local(args.listen) };
     settings.check().map_err(|error| Failure::new(Exit::Usage, error))?;
-    let tokens = settings.tokens.as_deref().map(Tokens::open).transpose();
-    let tokens = tokens.map_err(|error| Failure::new(Exit::Usage, error))?;
-    start_runtime().map_err(|error| Failure::new(Exit::Failed, format!("no threads: {error}")))?;
+    start_runtime().map_err(no_threads)?;
     let store: Arc<dyn EventStore> = Arc::from(open_store(store)?);
+    serve_until_a_signal(&Serving { settings, store, port_may_differ: false }, output)
+}
+
+/// What is to be served, and where.
+pub struct Serving {
+    /// How.
+    pub settings: Settings,
+    /// What answers come from.
+    pub store: Arc<dyn EventStore>,
+    /// Whether any other port is as good when this one is taken.
+    pub port_may_differ: bool,
+}
+
+/// Serves, and tells where, until a signal ends it. Needs the runtime.
+///
+/// # Errors
+/// When the address, the tokens or the certificate cannot be used.
+pub fn serve_until_a_signal(serving: &Serving, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    let tokens = serving.settings.tokens.as_deref().map(Tokens::open).transpose();
+    let tokens = tokens.map_err(|error| Failure::new(Exit::Usage, error))?;
     log_to_stderr();
-    block_on(until_a_signal(settings, tokens, store, output))
+    block_on(until_a_signal(serving, tokens, output))
+}
+
+/// The system gives no threads.
+pub fn no_threads(error: std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("no threads: {error}"))
 }
 
 /// What goes wrong while the server runs goes to standard error, a line each.
@@ -52,13 +76,18 @@ fn log_to_stderr() {
 }
 
 async fn until_a_signal(
-    settings: Settings,
+    serving: &Serving,
     tokens: Option<Tokens>,
-    store: Arc<dyn EventStore>,
     output: &mut Output<'_>,
 ) -> Result<Exit, Failure> {
+    let settings = &serving.settings;
     let acceptor = settings.tls.as_ref().map(tls_acceptor).transpose().map_err(serving_failure)?;
-    let listener = bind(settings.listen).await.map_err(serving_failure)?;
+    let listener = match bind(settings.listen).await {
+        Err(_) if serving.port_may_differ => {
+            bind(SocketAddr::new(settings.listen.ip(), 0)).await.map_err(serving_failure)?
+        }
+        bound => bound.map_err(serving_failure)?,
+    };
     let no_signals = |error| Failure::new(Exit::Failed, format!("no handler for signals: {error}"));
     let mut interrupted = signal(SignalKind::interrupt()).map_err(no_signals)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(no_signals)?;
@@ -71,7 +100,8 @@ async fn until_a_signal(
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     let address = listener.local_addr().unwrap_or(settings.listen);
     tell(&format!("{scheme}://{address}"), output)?;
-    let server = router(store, tokens, settings.limits.clone());
+    let access = Access { tokens, is_tls: acceptor.is_some() };
+    let server = router(Arc::clone(&serving.store), access, settings.limits.clone());
     let following = tokio::spawn(server.following);
     serve(listener, server.router, acceptor, settings.limits.connections, end).await;
     following.abort();
@@ -80,7 +110,8 @@ async fn until_a_signal(
 
 fn tell(address: &str, output: &mut Output<'_>) -> Result<(), Failure> {
     if output.is_text() {
-        writeln!(output, "statetrail answers at {address}/api/v1 until Ctrl-C")?;
+        let shown = output.style.good(address);
+        writeln!(output, "Dashboard at {shown}, API at {address}/api/v1, until Ctrl-C")?;
     } else {
         output.document(&ServeReport { address: address.to_owned() })?;
     }

@@ -1,5 +1,7 @@
 //! Lets requests in, and says what they may see.
 
+use std::net::IpAddr;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -9,28 +11,72 @@ use super::{Scope, Tokens};
 use crate::problem::Problem;
 use crate::routes::App;
 
+/// The cookie in which a browser keeps its token.
+pub(crate) const COOKIE: &str = "statetrail";
+
 /// Puts the [`Scope`] of whoever asks into the request, or refuses it.
 pub(crate) async fn guard(
     State(app): State<App>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let scope = match app.tokens() {
-        None => Scope::All,
+    Ok(next.run(admitted(&app, request)?).await)
+}
+
+/// The request with the [`Scope`] of whoever asks.
+pub(crate) fn admitted(app: &App, mut request: Request) -> Result<Request, Problem> {
+    let scope = match &app.access().tokens {
+        None => {
+            check_host(&request)?;
+            Scope::All
+        }
         Some(tokens) => scope_of(request.headers(), tokens)?,
     };
     request.extensions_mut().insert(scope);
-    Ok(next.run(request).await)
+    Ok(request)
+}
+
+/// Where no token is needed, every page in this machine's browsers could ask by a name of its own
+/// that leads here. A server of this machine is reached by its number or as localhost.
+fn check_host(request: &Request) -> Result<(), Problem> {
+    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    let Some(host) = host.or(request.uri().host()) else { return Ok(()) };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_own = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok();
+    if is_own {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "without tokens this server answers to 127.0.0.1 and localhost only",
+    ))
 }
 
 fn scope_of(headers: &HeaderMap, tokens: &Tokens) -> Result<Scope, Problem> {
     let refused = |detail| Problem::new(StatusCode::UNAUTHORIZED, detail);
-    let header = headers.get(header::AUTHORIZATION);
-    let header = header.ok_or_else(|| refused("send a token: Authorization: Bearer TOKEN"))?;
-    let token = header.to_str().ok().and_then(|text| {
-        let (kind, token) = text.split_once(' ')?;
-        kind.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
+    let token = match headers.get(header::AUTHORIZATION) {
+        Some(header) => header.to_str().ok().and_then(bearer),
+        None => headers
+            .get_all(header::COOKIE)
+            .iter()
+            .find_map(|cookies| of_cookie(cookies.to_str().ok()?)),
+    };
+    if token.is_none() && !headers.contains_key(header::AUTHORIZATION) {
+        return Err(refused("send a token: Authorization: Bearer TOKEN"));
+    }
     let token = token.and_then(|token| tokens.find(token));
     Ok(token.ok_or_else(|| refused("the token is not known here"))?.scope)
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (kind, token) = header.split_once(' ')?;
+    kind.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn of_cookie(cookies: &str) -> Option<&str> {
+    let mut cookies = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='));
+    cookies.find(|(name, _)| *name == COOKIE).map(|(_, token)| token)
 }

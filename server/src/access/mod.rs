@@ -8,3 +8,12 @@ mod tokens;
 pub use scope::Scope;
 pub(crate) use scoped_store::ScopedStore;
 pub use tokens::{Token, Tokens, TokensError, hash_of, hex, new_token};
+
+/// How a server lets people in.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// Who may ask; `None` lets in everybody who reaches this machine's own addresses.
+    pub tokens: Option<Tokens>,
+    /// Whether connections are encrypted; browsers then send a token over such ones only.
+    pub is_tls: bool,
+}

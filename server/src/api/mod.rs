@@ -1,8 +1,8 @@
 //! `/api/v1`: answers as JSON, in the shapes of the command line's `--output json`.
 
-mod entities;
+pub(crate) mod entities;
 mod entity;
-mod events;
+pub(crate) mod events;
 mod follow;
 pub(crate) mod params;
 

@@ -70,6 +70,12 @@ impl Params {
         parsed.transpose().map_err(|error| Problem::bad(format!("{name}: {error}")))
     }
 
+    /// What was given for a parameter first, which stays to be taken.
+    pub(crate) fn first(&self, name: &str) -> Option<String> {
+        let given = self.pairs.iter().find(|(key, value)| key == name && !value.is_empty());
+        given.map(|(_, value)| value.clone())
+    }
+
     /// A moment, as people type it; times without a zone are in UTC.
     pub(crate) fn time(&mut self, name: &str) -> Result<Option<Time>, Problem> {
         let time = self.text(name)?.map(|text| parse_moment(&text, self.now, &TimeZone::UTC));

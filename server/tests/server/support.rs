@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use statetrail_event::{Change, Event, EventId, Source, Time, Value};
-use statetrail_server::access::{Tokens, hash_of, hex};
+use statetrail_server::access::{Access, Tokens, hash_of, hex};
 use statetrail_server::serving::serve;
 use statetrail_server::{Limits, router};
 use statetrail_store::sqlite::SqliteStore;
@@ -78,7 +78,8 @@ impl Running {
         let address = listener.local_addr().expect("an address");
         let (end, ended) = oneshot::channel::<()>();
         let connections = limits.connections;
-        let server = router(Arc::clone(&store) as Arc<dyn EventStore>, tokens, limits);
+        let access = Access { tokens, is_tls: false };
+        let server = router(Arc::clone(&store) as Arc<dyn EventStore>, access, limits);
         runtime.spawn(server.following);
         runtime.spawn(serve(listener, server.router, None, connections, async {
             let _ = ended.await;
@@ -101,7 +102,8 @@ impl Running {
     }
 
     pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+        let mut request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -128,7 +130,8 @@ impl Running {
     pub(crate) fn follow(&self, query: &str, last: Option<&str>) -> Followed {
         let mut stream = self.connect();
         let last = last.map(|place| format!("Last-Event-ID: {place}\r\n")).unwrap_or_default();
-        let request = format!("GET /api/v1/follow{query} HTTP/1.0\r\nHost: test\r\n{last}\r\n");
+        let request =
+            format!("GET /api/v1/follow{query} HTTP/1.0\r\nHost: localhost\r\n{last}\r\n");
         stream.write_all(request.as_bytes()).expect("it takes a request");
         let mut followed = Followed { lines: BufReader::new(stream), place: String::new() };
         while !followed.line().is_empty() {}

@@ -43,6 +43,7 @@ pub(crate) struct Simulation<'a> {
     orders_wanted: u64,
     orders_open: u64,
     shipments: u32,
+    first_order: u32,
     nanos_between_orders: i64,
     noise_only: bool,
     pub(crate) trouble: Option<Trouble>,
@@ -83,7 +84,8 @@ impl<'a> Simulation<'a> {
                 Amount::Lines(_) => u64::MAX,
             },
             orders_open: 0,
-            shipments: 0,
+            shipments: config.orders_before,
+            first_order: FIRST_ORDER.saturating_add(config.orders_before),
             nanos_between_orders: HOUR / i64::from(config.orders_per_hour),
             noise_only: config.matching_share == 0.0,
             trouble: None,
@@ -132,7 +134,7 @@ impl<'a> Simulation<'a> {
             self.now += SECOND / 20;
             self.journal.advance(self.now);
         }
-        let newest = FIRST_ORDER + (self.orders_placed.saturating_sub(1)) as u32;
+        let newest = self.first_order + (self.orders_placed.saturating_sub(1)) as u32;
         self.noise.make(&mut self.journal, newest);
     }
 
@@ -174,7 +176,7 @@ impl<'a> Simulation<'a> {
         if self.orders_placed >= self.orders_wanted {
             return;
         }
-        let number = FIRST_ORDER + self.orders_placed as u32;
+        let number = self.first_order + self.orders_placed as u32;
         self.orders_placed += 1;
         self.orders_open += 1;
         let order = Order::place(number, self.now, &self.items, &mut self.dice);

@@ -1,11 +1,13 @@
 //! `statetrail demo`: a shop works through a day, its logs are imported, and every answer is
-//! held against what the shop itself knows.
+//! held against what the shop itself knows. Then the shop opens again, to be watched.
 
 mod check;
+mod live;
 mod tour;
 
 use std::error::Error as _;
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +16,8 @@ use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use statetrail_event::Time;
-use statetrail_rules::RuleText;
+use statetrail_rules::{RuleSet, RuleText};
+use statetrail_server::Settings;
 use statetrail_shop::{
     ShopConfig, ShopError, Summary, Truth, TruthRecorder, generate_to_folder_with_truth,
 };
@@ -23,6 +26,7 @@ use tempfile::TempDir;
 
 use super::Questioner;
 use super::import::append;
+use super::serve::{Serving, no_threads, serve_until_a_signal};
 use crate::args::DemoArgs;
 use crate::clock::{Clock, time_of_timestamp};
 use crate::failure::{Exit, Failure};
@@ -31,11 +35,15 @@ use crate::input::ReadSettings;
 use crate::output::{Output, OutputFormat};
 use crate::rule_files::compile;
 use crate::store_place::{create_store_at, demo_store_path, store_address, store_failure};
-use crate::waiting::block_on;
+use crate::waiting::{block_on, start_runtime};
 use check::{Checked, check};
+use live::LiveShop;
 
 /// The shop's rules travel with the binary, so that the demo runs anywhere.
 const SHOP_RULES: &str = include_str!("../../../../fluent-bit/rules/shop.yaml");
+
+/// Where the dashboard is, if nothing else is there.
+const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// Lines of the shop's day.
 const LINES: u64 = 100_000;
@@ -101,7 +109,36 @@ pub fn run(
     } else {
         demo.write(output)?;
     }
-    checked.into_result()
+    let exit = checked.into_result()?;
+    if args.once {
+        return Ok(exit);
+    }
+    drop(ask);
+    stay_open(args, &place, demo.orders, output)
+}
+
+/// Serves the dashboard, with a shop that keeps running.
+fn stay_open(
+    args: &DemoArgs,
+    place: &StoreAddress,
+    orders_before: u64,
+    output: &mut Output<'_>,
+) -> Result<Exit, Failure> {
+    start_runtime().map_err(no_threads)?;
+    let store: Arc<dyn EventStore> = Arc::from(create_store_at(place)?);
+    let shop = LiveShop::open(Arc::clone(&store), shop_rules()?, args.seed, orders_before)?;
+    if output.is_text() {
+        writeln!(output, "\nThe shop has opened again and works until you end this.")?;
+    }
+    let settings = Settings::local(args.listen.unwrap_or(DASHBOARD));
+    let serving = Serving { settings, store, port_may_differ: args.listen.is_none() };
+    let served = serve_until_a_signal(&serving, output);
+    shop.close();
+    served
+}
+
+fn shop_rules() -> Result<RuleSet, Failure> {
+    compile(&[RuleText { name: "shop.yaml".to_owned(), text: SHOP_RULES.to_owned() }])
 }
 
 /// The shop's day: what it amounted to and what was true.
@@ -167,8 +204,7 @@ fn empty_store(place: &StoreAddress) -> Result<Box<dyn EventStore>, Failure> {
 }
 
 fn import(store: &dyn EventStore, folder: &Path, clock: &Clock) -> Result<Report, Failure> {
-    let text = RuleText { name: "shop.yaml".to_owned(), text: SHOP_RULES.to_owned() };
-    let mut rules = compile(&[text])?;
+    let mut rules = shop_rules()?;
     let import = Import {
         logs: plan(&log_files(folder)?, None, &mut rules)?,
         rules: Arc::new(rules),

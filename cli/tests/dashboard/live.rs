@@ -1,0 +1,105 @@
+//! What happens comes to the page by itself.
+
+use crate::browser::{Browser, Look};
+use crate::serving::{Log, Serving};
+
+#[test]
+fn events_arrive_on_every_page_that_is_open() {
+    let mut serving = Serving::start(Log::shop(5));
+    let overview = Browser::open(&serving.address, Look::Desktop);
+    overview.go("/");
+    overview.wait_text("table.kinds", "order");
+    let entity = Browser::open(&serving.address, Look::Desktop);
+    entity.go("/entity?name=shop/order/o-1003");
+    entity.wait_text("[data-field=status]", "placed");
+    let events = Browser::open(&serving.address, Look::Desktop);
+    events.go("/events?type=order");
+    events.click("#tail");
+    // Whoever follows is told a place first: what comes now is not missed.
+    events.wait("return document.getElementById('freshness').textContent === ''");
+    events.wait("return performance.getEntriesByType('resource').length > 3");
+
+    serving.import(Log::new().change(400_000, "order/o-1003", "refunded", "too late"));
+    entity.wait_text("[data-field=status]", "refunded");
+    entity.wait_text("[data-field=note]", "too late");
+    overview.wait_text("table.kinds", "refunded");
+    overview.wait_text("table.events", "refunded");
+    let mut number = 0;
+    // The page may have begun to follow after the first one.
+    while !events.text("#tail-rows").contains("o-77") {
+        number += 1;
+        assert!(number < 100, "{}", events.text("body"));
+        serving.import(Log::new().change(
+            500_000 + number,
+            &format!("order/o-77{number}"),
+            "placed",
+            "x",
+        ));
+    }
+    events.click("#pause");
+    serving.import(Log::new().change(900_000, "order/o-88", "placed", "x"));
+    events.wait_text("#pause", "new");
+    assert!(!events.text("#tail-rows").contains("o-88"));
+    events.check("events-tail");
+    events.click("#pause");
+    events.wait_text("#tail-rows", "o-88");
+    // One that is filtered out does not come.
+    assert!(!events.text("#tail-rows").contains("courier"));
+    for browser in [overview, entity, events] {
+        browser.check_quiet();
+    }
+}
+
+#[test]
+fn pages_go_on_when_the_server_was_away() {
+    let mut serving = Serving::start(Log::shop(5));
+    let entity = Browser::open(&serving.address, Look::Desktop);
+    entity.go("/entity?name=shop/order/o-1003");
+    entity.wait_text("[data-field=status]", "placed");
+    let overview = Browser::open(&serving.address, Look::Desktop);
+    overview.go("/");
+    serving.kill();
+    entity.wait_text("#freshness", "Not up to date");
+    overview.wait_text("#freshness", "Not up to date");
+    // What comes while the server is away is not missed.
+    serving.import(Log::new().change(400_000, "order/o-1003", "refunded", "too late"));
+    serving.start_again();
+    entity.wait_text("[data-field=status]", "refunded");
+    overview.wait_text("table.events", "refunded");
+    for browser in [entity, overview] {
+        browser.wait("return document.getElementById('freshness').textContent === ''");
+    }
+}
+
+#[test]
+fn the_demo_ends_with_a_shop_that_is_at_work() {
+    let place = crate::common::Place::new();
+    let arguments = ["demo", "--listen", "127.0.0.1:0"];
+    let mut command = place.command(arguments);
+    command.stdout(std::process::Stdio::piped());
+    command.env("STATETRAIL_STORE", "sqlite:demo.db");
+    let mut child = command.spawn().unwrap();
+    let out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut lines = std::io::BufRead::lines(out).map_while(Result::ok);
+    let address = lines.find_map(|line| {
+        let rest = line.strip_prefix("Dashboard at ")?;
+        rest.split(',').next().map(str::to_owned)
+    });
+    let address = address.expect("it tells its address");
+    let browser = Browser::open(&address, Look::Desktop);
+    browser.go("/");
+    browser.wait_text("table.kinds", "courier");
+    let newest = browser.text("table.events tbody tr");
+    browser.wait(&format!(
+        "return document.querySelector('table.events tbody tr').innerText !== {}",
+        serde_json::json!(newest)
+    ));
+    browser.wait("return document.querySelectorAll('#rate rect').length > 2");
+    browser.wait("return !document.body.innerText.includes('Looking ')");
+    browser.check("overview-demo");
+    let process = child.id().to_string();
+    assert!(
+        std::process::Command::new("kill").args(["-TERM", &process]).status().unwrap().success()
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,195 @@
+// The histogram of events, a stretch of which can be chosen, and events as they arrive.
+
+import { ask, tell } from "./VERSION-app.js";
+import { Bars, step } from "./VERSION-bars.js";
+
+const BARS = 120;
+/** Events that stay on the page while others arrive. */
+const ROWS = 300;
+
+const figure = document.getElementById("histogram");
+const filters = document.getElementById("filters");
+
+/** What is filled in, without the time. */
+function chosen() {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of new FormData(filters)) {
+    if (value && name !== "from" && name !== "to") parameters.set(name, value);
+  }
+  return parameters;
+}
+
+async function histogram() {
+  const from = Date.parse(figure.dataset.from);
+  const to = Math.max(Date.parse(figure.dataset.to), from + 1);
+  const [millis, text] = step(to - from, BARS);
+  const bars = new Bars(millis);
+  const parameters = chosen();
+  parameters.set("from", figure.dataset.from);
+  parameters.set("to", figure.dataset.to);
+  parameters.set("step", text);
+  try {
+    const counts = await ask(`/api/v1/counts?${parameters}`, "json");
+    bars.take(counts, 0);
+    bars.show(figure, from, to, millis);
+    const legend = figure.querySelector(".legend");
+    const note = document.createElement("span");
+    note.className = "none";
+    note.textContent = counts.is_cut
+      ? `each bar is ${text}; only the newest 500,000 events are counted`
+      : `each bar is ${text}`;
+    legend.append(note);
+    choose(from, to);
+  } catch (error) {
+    figure.querySelector(".legend").textContent = error.message;
+  }
+}
+
+/** Lets a stretch of time be dragged over. */
+function choose(from, to) {
+  const chart = figure.querySelector(".chart");
+  const band = document.createElement("div");
+  band.className = "band";
+  chart.append(band);
+  let start = null;
+  const part = (event) => {
+    const box = chart.getBoundingClientRect();
+    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+  };
+  const ends = (event) => [start, part(event)].sort((a, b) => a - b);
+  chart.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    start = part(event);
+    chart.setPointerCapture(event.pointerId);
+  });
+  chart.addEventListener("pointermove", (event) => {
+    if (start === null) return;
+    const [left, right] = ends(event);
+    band.style.left = `${left * 100}%`;
+    band.style.width = `${(right - left) * 100}%`;
+  });
+  const end = (event) => {
+    if (start === null) return;
+    const [left, right] = ends(event);
+    start = null;
+    if (right - left < 0.005) {
+      band.style.width = "0";
+      return;
+    }
+    const moment = (share) => new Date(from + share * (to - from)).toISOString();
+    const parameters = chosen();
+    parameters.set("from", moment(left));
+    parameters.set("to", moment(right));
+    location.assign(`/events?${parameters}`);
+  };
+  chart.addEventListener("pointerup", end);
+  chart.addEventListener("pointercancel", () => {
+    start = null;
+    band.style.width = "0";
+  });
+}
+
+function cell(...children) {
+  const element = document.createElement("td");
+  element.append(...children);
+  return element;
+}
+
+function made(name, kind, text) {
+  const element = document.createElement(name);
+  element.className = kind;
+  element.textContent = text;
+  return element;
+}
+
+/** A row of an event, as the server makes them. */
+function row(event) {
+  const time = made("time", "", event.time.replace("T", " ").replace(/Z$/, "").padEnd(23, " ").slice(0, 23));
+  time.dateTime = event.time;
+  time.title = event.time;
+  const [namespace, type, ...id] = event.entity.split("/");
+  const link = made("a", "entity", "");
+  link.href = `/entity?${new URLSearchParams({ name: event.entity, at: event.time })}`;
+  link.append(made("span", "kind", `${namespace}/${type}/`), id.join("/"));
+  const line = cell();
+  line.className = "line-cell";
+  if (event.line) line.append(made("code", "line", event.line));
+  const origin = [event.source, event.node ? `on ${event.node}` : "", event.file ? `· ${event.file}` : ""];
+  line.append(made("span", "origin", origin.filter(Boolean).join(" ")));
+  const element = document.createElement("tr");
+  element.append(cell(time), cell(link), cell(event.event), line);
+  return element;
+}
+
+function tail() {
+  const button = document.getElementById("tail");
+  const pause = document.getElementById("pause");
+  const table = document.getElementById("tail-table");
+  const rows = document.getElementById("tail-rows");
+  const rest = [document.getElementById("found"), document.getElementById("nothing")];
+  let source = null;
+  /** Events that came since the page was drawn last, the newest last. */
+  let waiting = [];
+  let missed = 0;
+  let isPaused = false;
+
+  function open() {
+    source = new EventSource(`/api/v1/follow?${chosen()}`);
+    source.addEventListener("message", (message) => {
+      waiting.push(JSON.parse(message.data));
+      if (waiting.length > ROWS) missed += waiting.splice(0, waiting.length - ROWS).length;
+    });
+    source.addEventListener("open", () => tell(""));
+    source.addEventListener("error", () => {
+      tell("the server does not answer");
+      const closed = source?.readyState === EventSource.CLOSED;
+      if (closed) setTimeout(() => source && open(), 3000);
+    });
+  }
+
+  // Once in a while and not with each event, so that many a second do no harm.
+  setInterval(() => {
+    if (!source) return;
+    if (isPaused) {
+      const many = missed + waiting.length;
+      pause.textContent = many ? `Go on (${many.toLocaleString("en")} new)` : "Go on";
+      return;
+    }
+    if (!waiting.length) return;
+    rows.prepend(...waiting.reverse().map(row));
+    waiting = [];
+    missed = 0;
+    while (rows.rows.length > ROWS) rows.lastElementChild.remove();
+  }, 250);
+
+  pause.addEventListener("click", () => {
+    isPaused = !isPaused;
+    pause.setAttribute("aria-pressed", String(isPaused));
+    pause.textContent = isPaused ? "Go on" : "Pause";
+  });
+  button.addEventListener("click", () => {
+    const isOn = !source;
+    button.setAttribute("aria-pressed", String(isOn));
+    pause.hidden = !isOn;
+    table.hidden = !isOn;
+    for (const element of rest) if (element) element.hidden = isOn;
+    if (isOn) {
+      open();
+    } else {
+      source.close();
+      source = null;
+      tell("");
+    }
+    const address = new URL(location.href);
+    address.hash = isOn ? "tail" : "";
+    history.replaceState(null, "", address);
+  });
+  button.disabled = false;
+  if (location.hash === "#tail") button.click();
+}
+
+if (figure) {
+  histogram();
+  tail();
+}

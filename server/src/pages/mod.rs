@@ -1,0 +1,48 @@
+//! The dashboard: pages for people, made here and kept up to date by small scripts.
+//!
+//! A page holds its whole question in its address, so an address can be shared. What a page keeps
+//! up to date is a part of it with an address of its own, `/part/...`, that a script asks for again.
+//! Log lines are hostile text: everything is escaped where it is written, and no script runs that
+//! is not one of [`assets`].
+
+mod assets;
+mod entities;
+mod entity;
+mod events;
+mod frame;
+mod go;
+mod lifecycle;
+mod login;
+mod overview;
+mod pieces;
+mod refused;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+
+use crate::routes::App;
+pub(crate) use refused::Refused;
+
+/// Pages, their parts and what they are made of.
+pub(crate) fn routes(app: &App) -> Router<App> {
+    let guarded = Router::new()
+        .route("/", get(overview::page))
+        .route("/entities", get(entities::page))
+        .route("/entity", get(entity::page))
+        .route("/events", get(events::page))
+        .route("/lifecycle", get(lifecycle::page))
+        .route("/go", get(go::go))
+        .route("/part/kinds", get(overview::kinds_part))
+        .route("/part/newest", get(overview::newest_part))
+        .route("/part/resting", get(overview::resting_part))
+        .route("/part/filters", get(overview::filters_part))
+        .route("/part/entity", get(entity::part))
+        .layer(from_fn_with_state(app.clone(), login::guard));
+    Router::new()
+        .merge(guarded)
+        .route("/login", get(login::page).post(login::log_in))
+        .route("/logout", axum::routing::post(login::log_out))
+        .route("/assets/{file}", get(assets::asset))
+        .fallback(refused::no_such_page)
+}

@@ -1,0 +1,53 @@
+//! Pages that say why there is nothing to see, and what to do.
+
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use maud::html;
+
+use super::frame::{Frame, Place};
+use super::pieces::entity_address;
+use crate::problem::Problem;
+
+/// A problem, told as a page.
+pub(crate) struct Refused(Problem);
+
+impl<E: Into<Problem>> From<E> for Refused {
+    fn from(problem: E) -> Refused {
+        Refused(problem.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Problem { status, detail, candidates } = self.0;
+        let title = match status {
+            StatusCode::NOT_FOUND => "Nothing found",
+            StatusCode::CONFLICT => "Several entities fit",
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "No answer",
+            status if status.is_client_error() => "This cannot be asked",
+            _ => "Something went wrong",
+        };
+        let page = html! {
+            section.notice {
+                h1 { (title) }
+                p { (detail) }
+                @if !candidates.is_empty() {
+                    ul { @for name in &candidates {
+                        li { a href=(entity_address(name, None)) { (name) } }
+                    } }
+                }
+                @if status.is_server_error() {
+                    p { "This page asks again by itself when it is loaded again; nothing is lost." }
+                }
+                p { a href="/" { "Overview" } " · " a href="/entities" { "Entities" } }
+            }
+        };
+        let frame = Frame { title, place: Place::Elsewhere, scripts: &[], logged_in: false };
+        (status, frame.around(&page)).into_response()
+    }
+}
+
+/// What is said of an address without a page.
+pub(super) async fn no_such_page(uri: Uri) -> Refused {
+    Refused(Problem::not_found(format!("there is no page {}", uri.path())))
+}
