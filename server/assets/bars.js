@@ -86,7 +86,7 @@ export class Bars {
     const drawing = draw("svg", view, ...bars);
     const most = document.createElement("span");
     most.className = "most";
-    most.textContent = number((top / this.step) * unit);
+    most.textContent = bars.length ? number((top / this.step) * unit) : "";
     figure.querySelector(".chart").replaceChildren(drawing, most);
     this.legend(figure.querySelector(".legend"), series);
   }

@@ -103,9 +103,15 @@ function made(name, kind, text) {
   return element;
 }
 
+/** A time to the millisecond, as the server writes it. */
+function shown(time) {
+  const [seconds, fraction = ""] = time.replace("T", " ").replace(/Z$/, "").split(".");
+  return `${seconds}.${fraction.padEnd(3, "0").slice(0, 3)}`;
+}
+
 /** A row of an event, as the server makes them. */
 function row(event) {
-  const time = made("time", "", event.time.replace("T", " ").replace(/Z$/, "").padEnd(23, " ").slice(0, 23));
+  const time = made("time", "", shown(event.time));
   time.dateTime = event.time;
   time.title = event.time;
   const [namespace, type, ...id] = event.entity.split("/");

@@ -2,7 +2,7 @@
 
 import { draw } from "./VERSION-bars.js";
 
-const COLUMN = 210;
+const COLUMN = 260;
 const ROW = 74;
 const BOX = { width: 132, height: 42 };
 const START = "\u0000";
@@ -67,8 +67,9 @@ function arrow(step, spots, most) {
   const start = { x: from.x + (step.from === START ? 16 : BOX.width), y: from.y + middle };
   const end = { x: to.x - 5, y: to.y + middle };
   let path = `M${start.x} ${start.y} C${start.x + 50} ${start.y} ${end.x - 50} ${end.y} ${end.x} ${end.y}`;
-  // Close to where it ends: arrows that leave one box lie apart there.
-  let at = { x: start.x + (end.x - start.x) * 0.62, y: start.y + (end.y - start.y) * 0.76 - 5 };
+  // Over the end, where arrows that leave one box lie apart.
+  const isStraight = Math.abs(end.y - start.y) < 4;
+  let at = { x: isStraight ? (start.x + end.x) / 2 : end.x - 52, y: end.y - 9 };
   if (isBack) {
     const low = Math.max(from.y, to.y) + BOX.height + 18;
     const out = { x: from.x + BOX.width / 2, y: from.y + BOX.height };
@@ -115,7 +116,7 @@ if (figure) {
   const steps = known.map((step) => ({ ...step, from: step.from ?? START }));
   const { spots, width, height } = layout(places, steps);
   const most = Math.max(...steps.map(({ count }) => count));
-  const head = draw("marker", { id: "head", viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto" }, draw("path", { d: "M0 0L8 4L0 8z" }));
+  const head = draw("marker", { id: "head", viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 12, markerHeight: 12, markerUnits: "userSpaceOnUse", orient: "auto" }, draw("path", { d: "M0 0L8 4L0 8z" }));
   const begin = spots.get(START);
   const dot = draw("circle", { cx: begin.x + 8, cy: begin.y + BOX.height / 2, r: 8, class: "begin" });
   const drawing = draw(

@@ -95,11 +95,6 @@ impl Browser {
         address.strip_prefix(&self.address).unwrap_or(&address).to_owned()
     }
 
-    /// Loads the page again.
-    pub(crate) fn reload(&self) {
-        self.runtime.block_on(self.driver.refresh()).unwrap();
-    }
-
     /// The value of a script's `return`.
     pub(crate) fn run(&self, script: &str) -> Value {
         let run = self.driver.execute(script.to_owned(), Vec::new());

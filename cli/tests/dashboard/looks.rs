@@ -112,10 +112,13 @@ fn what_a_log_line_holds_is_shown_and_never_run() {
         .change(1_800, "order/50%25/a/../b?c#d", "paid", hostile);
     let serving = Serving::start(log);
     let browser = Browser::open(&serving.address, Look::Desktop);
-    for path in ["/", "/entities", "/events", "/lifecycle?namespace=shop&type=order"] {
+    for path in ["/", "/entities", "/events"] {
         browser.go(path);
         browser.wait_text("main", "50%25");
     }
+    browser.go("/lifecycle?namespace=shop&type=order");
+    browser.wait("return document.querySelector('#graph svg')");
+    browser.wait_text("main", "<i>placed</i>");
     browser.go("/events");
     browser.wait_text("main", hostile);
     browser.check("events-hostile");

@@ -13,9 +13,9 @@ const RULES: &str = "\
 namespaces: [shop]
 rules:
   - name: changed
-    match: 'change <entity> <event> status=<status> amount=<amount:number> note=<note:quoted>'
+    match: 'change <type:any>/<id> <event> status=<status> amount=<amount:number> note=<note:quoted>'
     emit:
-      - {entity: <entity>, event: <event>, set: {status: <status>, amount: <amount>, note: <note>}}
+      - {entity: <type>/<id>, event: <event>, set: {status: <status>, amount: <amount>, note: <note>}}
     samples:
       - line: 'change order/o-1 placed status=placed amount=5 note=\"a b\"'
         events: [{entity: order/o-1, event: placed, set: {status: placed, amount: 5, note: a b}}]

@@ -10,7 +10,7 @@ use axum::extract::State;
 use maud::{Markup, html};
 use statetrail_event::{EntityName, OrderKey, Time, Value};
 use statetrail_query::{Blame, Moment, Step, Trail, blame as read_blame, state as read_state};
-use statetrail_store::{Entity, EventStore, Order, TrailQuery};
+use statetrail_store::{Entity, EventStore, KnownEvent, Order, TrailQuery};
 
 use super::Refused;
 use super::frame::{Frame, Place};
@@ -21,8 +21,10 @@ use crate::api::params::Params;
 use crate::problem::Problem;
 use crate::routes::App;
 
-/// Events that are shown on either side of the moment.
-const AROUND: usize = 20;
+/// Events at or before the moment that are shown.
+const EARLIER: usize = 30;
+/// Events after it: few, so that the moment is in sight.
+const LATER: usize = 5;
 /// Events that are marked on the line of time; of more, those around the moment.
 const MARKED: usize = 500;
 
@@ -150,11 +152,12 @@ async fn steps(
     span: (Time, Time),
     order: Order,
 ) -> Result<(Vec<Step>, bool), Problem> {
+    let most = if order == Order::NewestFirst { EARLIER } else { LATER };
     let trail = Trail::new(store, asked.name.clone(), span, asked.as_known_at, order);
-    let mut trail = trail.with_page(AROUND + 1);
+    let mut trail = trail.with_page(most + 1);
     let mut steps = trail.next_page().await?.unwrap_or_default();
-    let more = steps.len() > AROUND;
-    steps.truncate(AROUND);
+    let more = steps.len() > most;
+    steps.truncate(most);
     Ok((steps, more))
 }
 
@@ -288,7 +291,7 @@ fn fields_table(asked: &Asked, fields: &[Blame], newest: Option<&Step>) -> Marku
                     td { (value(Some(&field.value))) }
                     td {
                         details {
-                            summary { b { (event.name) } " " (moment(event.time)) }
+                            summary { b { (event.name) } " " (moment(event.time)) (first_line(&field.by)) }
                             @if let Some(line) = &event.line { pre.line { (line) } }
                             p { (origin(&field.by)) }
                             p { a.step href=(asked.at(Some(event.time))) { "Go to this moment" } }
@@ -351,7 +354,7 @@ fn trail_step(asked: &Asked, step: &Step, is_current: bool) -> Markup {
             " " b { (event.name) }
             (changes(&step.changed))
             details {
-                summary { "line" }
+                summary { (first_line(&step.known)) }
                 @match &event.line { Some(line) => pre.line { (line) }, None => p.none { "The line was not kept." } }
                 p { (origin(&step.known)) }
                 p.none {
@@ -363,4 +366,12 @@ fn trail_step(asked: &Asked, step: &Step, is_current: bool) -> Markup {
             }
         }
     }
+}
+
+/// As much of the line as there is room for, until it is opened.
+fn first_line(known: &KnownEvent) -> Markup {
+    html! { @match &known.event.line {
+        Some(line) => code.line { (line) },
+        None => span.none { " no line was kept" },
+    } }
 }

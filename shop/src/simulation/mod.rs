@@ -44,6 +44,7 @@ pub(crate) struct Simulation<'a> {
     orders_open: u64,
     shipments: u32,
     first_order: u32,
+    is_new: bool,
     nanos_between_orders: i64,
     noise_only: bool,
     pub(crate) trouble: Option<Trouble>,
@@ -86,6 +87,7 @@ impl<'a> Simulation<'a> {
             orders_open: 0,
             shipments: config.orders_before,
             first_order: FIRST_ORDER.saturating_add(config.orders_before),
+            is_new: config.orders_before == 0,
             nanos_between_orders: HOUR / i64::from(config.orders_per_hour),
             noise_only: config.matching_share == 0.0,
             trouble: None,
@@ -96,7 +98,9 @@ impl<'a> Simulation<'a> {
 
     /// Schedules what is there from the start.
     fn open(&mut self) {
-        for item in 0..self.items.len() {
+        // A shop that was open before has listed its items.
+        let listed = if self.is_new { self.items.len() } else { 0 };
+        for item in 0..listed {
             self.schedule(item as i64 * SECOND / 20, Task::ListItem(item));
         }
         for courier in 0..self.couriers.len() {
