@@ -69,7 +69,8 @@ function arrow(step, spots, most) {
   let path = `M${start.x} ${start.y} C${start.x + 50} ${start.y} ${end.x - 50} ${end.y} ${end.x} ${end.y}`;
   // Over the end, where arrows that leave one box lie apart.
   const isStraight = Math.abs(end.y - start.y) < 4;
-  let at = { x: isStraight ? (start.x + end.x) / 2 : end.x - 52, y: end.y - 9 };
+  const x = isStraight ? (start.x + end.x) / 2 : end.x - 52;
+  let at = { x, y: end.y - start.y > 4 ? end.y + 18 : end.y - 9 };
   if (isBack) {
     const low = Math.max(from.y, to.y) + BOX.height + 18;
     const out = { x: from.x + BOX.width / 2, y: from.y + BOX.height };
