@@ -33,6 +33,8 @@ mod resting;
 mod timeline;
 mod trail;
 mod typed_moment;
+#[cfg(feature = "openapi")]
+mod view_schemas;
 pub mod views;
 
 pub use blame::{Blame, blame};

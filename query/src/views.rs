@@ -6,6 +6,8 @@ use statetrail_event::{Change, EntityName, State, Time, Value};
 use statetrail_store::KnownEvent;
 
 use crate::Difference;
+#[cfg(feature = "openapi")]
+pub use crate::view_schemas::{FieldsSchema, ValueSchema};
 
 /// A moment as RFC 3339 in UTC.
 pub fn moment(time: Time) -> String {
@@ -14,12 +16,15 @@ pub fn moment(time: Time) -> String {
 
 /// An entity with its state at a moment.
 #[derive(Debug, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Entity))]
 pub struct EntityView<'a> {
     /// The full name.
     pub entity: &'a str,
     /// The moment.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub as_of: String,
     /// The fields that have a value.
+    #[cfg_attr(feature = "openapi", schema(value_type = FieldsSchema))]
     pub state: StateView<'a>,
 }
 
@@ -42,30 +47,39 @@ impl Serialize for StateView<'_> {
 
 /// An event with everything that is known of it.
 #[derive(Debug, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Event))]
 pub struct EventView<'a> {
     /// The entity that changed.
     pub entity: &'a str,
     /// The event's name.
     pub event: &'a str,
     /// When it happened.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub time: String,
     /// When it became known.
+    #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub known_at: String,
     /// The fields that it set.
+    #[cfg_attr(feature = "openapi", schema(value_type = FieldsSchema))]
     pub set: SetView<'a>,
     /// The fields that it unset.
     pub unset: Vec<&'a str>,
     /// The rule that made it.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub rule: Option<&'a str>,
     /// Where its line came from.
     pub source: &'a str,
     /// The node that the line was written on.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub node: Option<&'a str>,
     /// The file that the line was read from.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub file: Option<&'a str>,
     /// Where the line starts in the file, in bytes.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub offset: Option<u64>,
     /// The line.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub line: Option<&'a str>,
     /// The event's id.
     pub id: String,
@@ -138,12 +152,15 @@ impl Serialize for SetView<'_> {
 
 /// One field that differs.
 #[derive(Debug, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Change))]
 pub struct ChangeView<'a> {
     /// The field.
     pub field: &'a str,
     /// Its value on the earlier or left side; `null` if it has none.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<ValueSchema>))]
     pub from: Option<&'a Value>,
     /// Its value on the later or right side; `null` if it has none.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Option<ValueSchema>))]
     pub to: Option<&'a Value>,
 }
 

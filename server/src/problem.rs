@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use statetrail_query::QueryError;
 use statetrail_store::StoreError;
+use utoipa::ToSchema;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +18,16 @@ pub struct Problem {
     pub candidates: Vec<String>,
 }
 
-/// A problem as JSON.
-#[derive(Serialize)]
-struct ProblemView {
+/// A problem, as RFC 9457 has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemView {
     /// Always `about:blank`: the status says what kind of problem it is.
     r#type: &'static str,
     /// The meaning of the status.
     title: &'static str,
     /// The status of the response.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// What happened, and what to do.
     detail: String,
@@ -48,6 +51,16 @@ impl Problem {
     pub fn not_found(detail: impl ToString) -> Problem {
         Problem::new(StatusCode::NOT_FOUND, detail)
     }
+}
+
+/// What no route takes.
+pub(crate) async fn no_route() -> Problem {
+    Problem::not_found("there is no such route; see docs/api.md")
+}
+
+/// What a route does not do.
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "a server only reads; ask with GET")
 }
 
 /// Too much is asked at the same time.

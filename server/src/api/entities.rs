@@ -1,7 +1,7 @@
 //! Lists and searches of entities.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use statetrail_event::EntityName;
@@ -10,8 +10,13 @@ use statetrail_query::{
     By, Find, Found, KindCount, Lifecycle, census, lifecycle as read_lifecycle, state_field,
 };
 use statetrail_store::{EventStore, Kind, NamePart};
+use utoipa::ToSchema;
 
-use super::params::Params;
+use super::described::{
+    After, AsKnownAt, At, By as ByWhat, Conditions, Entities, IfNoneMatch, Limit, NamedKind, Part,
+    Refused, TooMuch, Unanswered,
+};
+use super::params::{InPath, Params};
 use crate::access::Scope;
 use crate::problem::Problem;
 use crate::routes::App;
@@ -21,18 +26,25 @@ pub(super) fn json(view: &impl Serialize) -> Response {
     axum::Json(view).into_response()
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EntityPage)]
 struct Page<'a> {
     entities: Vec<FoundView<'a>>,
     /// The value of `after` for the next page.
+    #[schema(required)]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundEntity)]
 struct FoundView<'a> {
     #[serde(flatten)]
     entity: EntityView<'a>,
+    /// The time of its first event, whenever that became known.
+    #[schema(format = DateTime)]
     first: String,
+    /// The time of its last event, even if that is after the moment of the question.
+    #[schema(format = DateTime)]
     last: String,
 }
 
@@ -66,7 +78,18 @@ pub(crate) struct FindParams {
     pub(crate) limit: usize,
 }
 
-/// `GET /entities`
+/// Entities
+///
+/// Entities with their states, now or at a moment, in the order of their names.
+#[utoipa::path(
+    get,
+    path = "/entities",
+    params(Entities, Conditions, At, AsKnownAt, Limit, After, IfNoneMatch),
+    responses(
+        (status = 200, description = "One page of entities.", body = Page),
+        Refused, Unanswered,
+    ),
+)]
 pub(super) async fn entities(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
@@ -92,7 +115,18 @@ pub(super) async fn entities(
     Ok(json(&Page { entities: entities.collect(), next }))
 }
 
-/// `GET /names`: entities of which only a part of the name is known.
+/// Names
+///
+/// The names of entities that hold a text, in their order.
+#[utoipa::path(
+    get,
+    path = "/names",
+    params(Part, Limit, IfNoneMatch),
+    responses(
+        (status = 200, description = "Full names.", body = Vec<String>),
+        Refused, Unanswered,
+    ),
+)]
 pub(super) async fn names(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
@@ -108,19 +142,30 @@ pub(super) async fn names(
     Ok(json(&names.iter().map(EntityName::as_str).collect::<Vec<_>>()))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Kind)]
 struct KindView {
+    /// The namespace.
     namespace: String,
+    /// The type.
     r#type: String,
+    /// How many entities there are.
     entities: u64,
+    /// The field that says what such an entity is doing, if there is one of the usual names.
+    #[schema(required)]
     state_field: Option<String>,
+    /// How many have which value in it, the most frequent first.
     states: Vec<StateCount>,
+    /// Entities with values beyond those.
     others: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct StateCount {
+    /// The value; `null` stands for none.
+    #[schema(required)]
     value: Option<String>,
+    /// How many entities have it.
     entities: u64,
 }
 
@@ -147,7 +192,18 @@ pub(crate) async fn count_kinds(store: &dyn EventStore) -> Result<Vec<KindCount>
     Ok(counts)
 }
 
-/// `GET /kinds`: what there is, and how many in which state.
+/// Kinds
+///
+/// Namespaces and types, with how many entities are in which state.
+#[utoipa::path(
+    get,
+    path = "/kinds",
+    params(IfNoneMatch),
+    responses(
+        (status = 200, description = "Every kind.", body = Vec<KindView>),
+        Refused, Unanswered,
+    ),
+)]
 pub(super) async fn kinds(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
@@ -174,29 +230,49 @@ pub(crate) async fn lifecycle_of(
     Ok((by, lifecycle))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lifecycle)]
 struct LifecycleView {
+    /// The field, or `event`.
     by: String,
+    /// How many entities were looked at.
     entities: usize,
+    /// Whether there are others, to which nothing happened as lately.
     is_sample: bool,
+    /// The values or event names, in the order of their names.
     places: Vec<PlaceView>,
+    /// The steps between them.
     steps: Vec<StepView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LifecyclePlace)]
 struct PlaceView {
+    /// The value or the event's name.
     name: String,
+    /// How often entities came here.
     entered: u64,
+    /// How often they went on from here.
     left: u64,
+    /// How long they stayed before they went on, half of them shorter.
+    #[schema(required)]
     median_seconds: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LifecycleStep)]
 struct StepView {
+    /// Where from; `null` if it was the first that is known of them.
+    #[schema(required)]
     from: Option<String>,
+    /// Where to.
     to: String,
+    /// How often.
     count: u64,
+    /// How long it took, half of them shorter; `null` of first steps.
+    #[schema(required)]
     median_seconds: Option<f64>,
+    /// Some of the entities that went that way.
     entities: Vec<String>,
 }
 
@@ -204,13 +280,27 @@ fn seconds(nanos: Option<i64>) -> Option<f64> {
     nanos.map(|nanos| nanos as f64 / 1e9)
 }
 
-/// `GET /lifecycle/NAMESPACE/TYPE`: `by` is `event` or the name of a field.
+/// The lifecycle of a kind
+///
+/// How states really followed each other: counts, median times, some entities for each step.
+#[utoipa::path(
+    get,
+    path = "/lifecycle/{namespace}/{type}",
+    params(NamedKind, ByWhat, At, IfNoneMatch),
+    responses(
+        (status = 200, description = "Places and steps.", body = LifecycleView),
+        Refused, TooMuch, Unanswered,
+    ),
+)]
 pub(super) async fn lifecycle(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
-    Path((namespace, entity_type)): Path<(String, String)>,
+    InPath((namespace, entity_type)): InPath<(String, String)>,
     mut params: Params,
 ) -> Result<Response, Problem> {
+    if namespace.is_empty() || entity_type.is_empty() {
+        return Err(Problem::bad("the namespace or the type is empty"));
+    }
     let kind = Kind { namespace, entity_type };
     let (by, until) = (params.text("by")?, params.time("at")?.unwrap_or(params.now()));
     params.finish()?;

@@ -1,28 +1,35 @@
 //! Answers about one entity.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use statetrail_event::{EntityName, State as EntityState, Time};
-use statetrail_query::views::{ChangeView, EntityView, EventView, StateView};
+use statetrail_query::views::{
+    ChangeView, EntityView, EventView, FieldsSchema, StateView, ValueSchema,
+};
 use statetrail_query::{
     Blame, Moment, Step, Trail, blame as read_blame, differences, state as read_state,
 };
 use statetrail_store::{EventStore, Order};
+use utoipa::ToSchema;
 
+use super::described::{
+    After, AsKnownAt, At, IfNoneMatch, Limit, NamedEntity, NotThere, OldestFirst, Refused, Span,
+    TwoMoments, Unanswered,
+};
 use super::entities::json;
-use super::params::{Params, key_text, read_key};
+use super::params::{InPath, Params, key_text, read_key};
 use crate::access::{Scope, ScopedStore};
 use crate::problem::Problem;
 use crate::routes::App;
 
 /// The parts of an entity's name in a path.
-pub(crate) type NameInPath = Path<(String, String, String)>;
+pub(crate) type NameInPath = InPath<(String, String, String)>;
 
 /// The entity that a path names.
 pub(crate) fn named(path: NameInPath) -> Result<EntityName, Problem> {
-    let Path((namespace, entity_type, id)) = path;
+    let InPath((namespace, entity_type, id)) = path;
     EntityName::new(&namespace, &entity_type, &id).map_err(Problem::bad)
 }
 
@@ -46,7 +53,18 @@ pub(crate) async fn state_of(
     read_state(store, name, moment).await?.ok_or_else(|| nothing(name, moment))
 }
 
-/// `GET /state/NAMESPACE/TYPE/ID`
+/// The state of an entity
+///
+/// Every field of an entity at a moment.
+#[utoipa::path(
+    get,
+    path = "/state/{namespace}/{type}/{*id}",
+    params(NamedEntity, At, AsKnownAt, IfNoneMatch),
+    responses(
+        (status = 200, description = "Its state.", body = EntityView),
+        Refused, NotThere, Unanswered,
+    ),
+)]
 pub(super) async fn state(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
@@ -86,22 +104,42 @@ pub(crate) async fn trail_page(
     Ok((steps, more))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrailPage)]
 struct TrailView<'a> {
+    /// The full name.
     entity: &'a str,
+    /// The events.
     events: Vec<StepView<'a>>,
+    /// The value of `after` for the next page.
+    #[schema(required)]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrailStep)]
 struct StepView<'a> {
     #[serde(flatten)]
     event: EventView<'a>,
+    /// What it changed.
     changes: Vec<ChangeView<'a>>,
+    /// The state behind it.
+    #[schema(value_type = FieldsSchema)]
     state: StateView<'a>,
 }
 
-/// `GET /trail/NAMESPACE/TYPE/ID`
+/// The trail of an entity
+///
+/// Its events, what each changed, and the state beside it.
+#[utoipa::path(
+    get,
+    path = "/trail/{namespace}/{type}/{*id}",
+    params(NamedEntity, Span, AsKnownAt, OldestFirst, Limit, After, IfNoneMatch),
+    responses(
+        (status = 200, description = "One page of its trail.", body = TrailView),
+        Refused, NotThere, Unanswered,
+    ),
+)]
 pub(super) async fn trail(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
@@ -135,17 +173,26 @@ pub(super) async fn trail(
     Ok(json(&TrailView { entity: name.as_str(), events: events.collect(), next }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Blame)]
 struct BlameView<'a> {
+    /// The full name.
     entity: &'a str,
+    /// The moment.
+    #[schema(format = DateTime)]
     as_of: String,
+    /// The fields that have a value.
     fields: Vec<BlamedField<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct BlamedField<'a> {
+    /// The field.
     field: &'a str,
+    /// Its value.
+    #[schema(value_type = ValueSchema)]
     value: &'a statetrail_event::Value,
+    /// The event that set it.
     by: EventView<'a>,
 }
 
@@ -158,7 +205,18 @@ pub(crate) async fn blame_of(
     read_blame(store, name, moment).await?.ok_or_else(|| nothing(name, moment))
 }
 
-/// `GET /blame/NAMESPACE/TYPE/ID`
+/// Why an entity is as it is
+///
+/// For each field the event, line and source that set it.
+#[utoipa::path(
+    get,
+    path = "/blame/{namespace}/{type}/{*id}",
+    params(NamedEntity, At, AsKnownAt, IfNoneMatch),
+    responses(
+        (status = 200, description = "Its fields.", body = BlameView),
+        Refused, NotThere, Unanswered,
+    ),
+)]
 pub(super) async fn blame(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
@@ -178,15 +236,33 @@ pub(super) async fn blame(
     Ok(json(&BlameView { entity, as_of, fields: fields.collect() }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Diff)]
 struct DiffView<'a> {
+    /// The full name.
     entity: &'a str,
+    /// The earlier moment; `null` is before everything.
+    #[schema(required, format = DateTime)]
     from: Option<String>,
+    /// The later moment.
+    #[schema(format = DateTime)]
     to: String,
+    /// The fields that differ.
     changes: Vec<ChangeView<'a>>,
 }
 
-/// `GET /diff/NAMESPACE/TYPE/ID`: the moments `from` and `to`; without `from`, before everything.
+/// What differs between two moments
+///
+/// The fields of an entity whose values at one moment are not those at the other.
+#[utoipa::path(
+    get,
+    path = "/diff/{namespace}/{type}/{*id}",
+    params(NamedEntity, TwoMoments, AsKnownAt, IfNoneMatch),
+    responses(
+        (status = 200, description = "The fields that differ.", body = DiffView),
+        Refused, NotThere, Unanswered,
+    ),
+)]
 pub(super) async fn diff(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,

@@ -8,7 +8,12 @@ use serde::Serialize;
 use statetrail_event::Time;
 use statetrail_query::views::EventView;
 use statetrail_store::{EventStore, Order, Place, TimelineQuery};
+use utoipa::ToSchema;
 
+use super::described::{
+    After, AsKnownAt, Entities, Events, IfNoneMatch, Limit, NewestFirst, Refused, Span,
+    Step as StepParam, TooMuch, Unanswered,
+};
 use super::entities::json;
 use super::params::{Params, place_text, read_place};
 use crate::access::{Scope, ScopedStore};
@@ -54,13 +59,28 @@ fn too_many_stretches() -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage)]
 struct EventsView<'a> {
+    /// The events.
     events: Vec<EventView<'a>>,
+    /// The value of `after` for the next page.
+    #[schema(required)]
     next: Option<String>,
 }
 
-/// `GET /events`
+/// Events
+///
+/// Events of all entities by time.
+#[utoipa::path(
+    get,
+    path = "/events",
+    params(Span, Entities, Events, AsKnownAt, NewestFirst, Limit, After, IfNoneMatch),
+    responses(
+        (status = 200, description = "One page of events.", body = EventsView),
+        Refused, TooMuch, Unanswered,
+    ),
+)]
 pub(super) async fn events(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
@@ -79,23 +99,43 @@ pub(super) async fn events(
     Ok(json(&EventsView { events: events.iter().map(EventView::new).collect(), next }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Counts)]
 struct CountsView {
+    /// The length of a stretch.
     step_seconds: f64,
+    /// Counts of each stretch in which there were events.
     counts: Vec<CountView>,
     /// Whether there are more events than were counted.
     is_cut: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Count)]
 struct CountView {
+    /// When the stretch begins.
+    #[schema(format = DateTime)]
     start: String,
+    /// The type of entities.
     r#type: String,
+    /// The events' name.
     event: String,
+    /// How many there were.
     events: u64,
 }
 
-/// `GET /counts`: how many events there were in each stretch of `step` (such as `60s`).
+/// Counts of events
+///
+/// How many events there were in each stretch of time.
+#[utoipa::path(
+    get,
+    path = "/counts",
+    params(Span, Entities, Events, AsKnownAt, NewestFirst, StepParam, IfNoneMatch),
+    responses(
+        (status = 200, description = "The counts.", body = CountsView),
+        Refused, TooMuch, Unanswered,
+    ),
+)]
 pub(super) async fn counts(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,

@@ -7,13 +7,32 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use statetrail_query::EventFilter;
 
+use super::described::{AfterArrival, Entities, Events, Gone, LastEventId, Refused};
 use super::params::Params;
 use crate::access::Scope;
 use crate::follow::Client;
 use crate::problem::Problem;
 use crate::routes::App;
 
-/// Begins behind `Last-Event-ID`, else behind `after`, else with what arrives from now on.
+/// Events as they arrive
+///
+/// A stream that begins behind `Last-Event-ID`, else behind `after`, else with what arrives from
+/// now on. Each message has a place in `id`, and an event as JSON in `data`; one of the type
+/// `place` has no event, and one of the type `problem` says why the stream ends.
+#[utoipa::path(
+    get,
+    path = "/follow",
+    params(Entities, Events, AfterArrival, LastEventId),
+    responses(
+        (
+            status = 200,
+            description = "Server-sent events; `data` of those without a type is an `Event`.",
+            content_type = "text/event-stream",
+            body = String,
+        ),
+        Refused, Gone,
+    ),
+)]
 pub(super) async fn follow(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,

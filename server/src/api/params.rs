@@ -2,21 +2,71 @@
 
 use std::str::FromStr;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use statetrail_event::{EntityName, OrderKey, Time};
 use statetrail_query::{Condition, Moment, parse_moment};
 use statetrail_store::{EntityFilter, Order, Place};
 
 use crate::problem::Problem;
 
+/// What a page holds unless more or less is asked for.
+pub(super) const PAGE: usize = 100;
+
+/// The parts of a path, percent-decoded.
+pub(crate) struct InPath<T>(pub(crate) T);
+
+impl<T, S> FromRequestParts<S> for InPath<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<InPath<T>, Problem> {
+        check_encoding(parts.uri.path())?;
+        let Path(inner) = Path::from_request_parts(parts, state).await.map_err(Problem::bad)?;
+        Ok(InPath(inner))
+    }
+}
+
+/// Refuses what others read as it stands, or as signs that nobody wrote.
+fn check_encoding(encoded: &str) -> Result<(), Problem> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        bytes.push(match (first, behind) {
+            (b'%', [high, low, behind @ ..]) => {
+                rest = behind;
+                let digits = [*high, *low].map(|digit| char::from(digit).to_digit(16));
+                let [Some(high), Some(low)] = digits else { return Err(not_encoded()) };
+                (high << 4 | low) as u8
+            }
+            (b'%', _) => return Err(not_encoded()),
+            (other, _) => *other,
+        });
+    }
+    match str::from_utf8(&bytes) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Problem::bad("what is percent-encoded is not UTF-8")),
+    }
+}
+
+fn not_encoded() -> Problem {
+    Problem::bad("behind % stand two hexadecimal digits; % itself is written %25")
+}
+
 /// Parameters that are taken one by one; what is left in the end is none that is known.
 #[derive(Debug)]
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
+    /// The names that were asked for.
+    known: Vec<String>,
     now: Time,
 }
 
@@ -27,11 +77,12 @@ impl<S: Sync> FromRequestParts<S> for Params {
         let pairs = form_pairs(&parts.uri)?;
         let now = Timestamp::now().as_nanosecond();
         let now = now.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        Ok(Params { pairs, now: Time::from_nanos(now) })
+        Ok(Params { pairs, known: Vec::new(), now: Time::from_nanos(now) })
     }
 }
 
 fn form_pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+    check_encoding(uri.query().unwrap_or_default())?;
     axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map(|pairs| pairs.0)
         .map_err(Problem::bad)
@@ -45,6 +96,7 @@ impl Params {
 
     /// All values of a parameter that may be given more than once.
     pub(crate) fn all(&mut self, name: &str) -> Vec<String> {
+        self.known.push(name.to_owned());
         let (taken, left) = std::mem::take(&mut self.pairs)
             .into_iter()
             .partition::<Vec<_>, _>(|(key, value)| key == name && !value.is_empty());
@@ -119,7 +171,7 @@ impl Params {
 
     /// `limit`, up to the longest page.
     pub(crate) fn limit(&mut self, most: usize) -> Result<usize, Problem> {
-        let limit = self.parsed::<usize>("limit")?.unwrap_or(most.min(100));
+        let limit = self.parsed::<usize>("limit")?.unwrap_or(most.min(PAGE));
         if (1..=most).contains(&limit) {
             Ok(limit)
         } else {
@@ -139,7 +191,13 @@ impl Params {
     pub(crate) fn finish(self) -> Result<(), Problem> {
         match self.pairs.first() {
             None => Ok(()),
-            Some((name, _)) => Err(Problem::bad(format!("there is no parameter {name:?} here"))),
+            Some((name, _)) => {
+                let known = match self.known.as_slice() {
+                    [] => "there is none".to_owned(),
+                    known => format!("there are {}", known.join(", ")),
+                };
+                Err(Problem::bad(format!("there is no parameter {name:?} here; {known}")))
+            }
         }
     }
 }
@@ -181,7 +239,7 @@ mod tests {
     fn params(query: &str) -> Result<Params, Problem> {
         let now = Time::parse_rfc3339("2026-11-22T10:00:00Z").map_err(Problem::bad)?;
         let uri = format!("/?{query}").parse().map_err(Problem::bad)?;
-        Ok(Params { pairs: form_pairs(&uri)?, now })
+        Ok(Params { pairs: form_pairs(&uri)?, known: Vec::new(), now })
     }
 
     #[test]

@@ -3,4 +3,5 @@
 mod access;
 mod answers;
 mod following;
+mod openapi;
 mod support;
