@@ -19,7 +19,7 @@ use crate::access::{Access, Scope, ScopedStore};
 use crate::asker::Asker;
 use crate::follow::Hub;
 use crate::metrics::Metrics;
-use crate::problem::{Problem, method_not_allowed, no_route};
+use crate::problem::{Problem, method_not_allowed};
 use crate::settings::Limits;
 use crate::{api, etag, pages};
 
@@ -92,7 +92,7 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
         .route("/health/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(no_route)
+        .fallback(pages::no_such_page)
         .layer(from_fn_with_state(app.clone(), carry))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(|_| {

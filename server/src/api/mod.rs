@@ -4,6 +4,7 @@ mod described;
 pub(crate) mod entities;
 mod entity;
 pub(crate) mod events;
+mod filters;
 mod follow;
 mod openapi;
 pub(crate) mod params;
@@ -36,5 +37,6 @@ fn described_routes() -> OpenApiRouter<App> {
         .routes(routes!(events::events))
         .routes(routes!(events::counts))
         .routes(routes!(follow::follow))
+        .routes(routes!(filters::filters))
         .routes(routes!(openapi::openapi))
 }

@@ -22,7 +22,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use crate::routes::App;
-pub(crate) use refused::Refused;
+pub(crate) use refused::{Refused, no_such_page};
 
 /// Pages, their parts and what they are made of.
 pub(crate) fn routes(app: &App) -> Router<App> {
@@ -44,5 +44,4 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", axum::routing::post(login::log_out))
         .route("/assets/{file}", get(assets::asset))
-        .fallback(refused::no_such_page)
 }

@@ -48,6 +48,6 @@ impl IntoResponse for Refused {
 }
 
 /// What is said of an address without a page.
-pub(super) async fn no_such_page(uri: Uri) -> Refused {
+pub(crate) async fn no_such_page(uri: Uri) -> Refused {
     Refused(Problem::not_found(format!("there is no page {}", uri.path())))
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{Running, event, token_table};
 
-pub(crate) const ROUTES: [&str; 12] = [
+pub(crate) const ROUTES: [&str; 13] = [
     "/api/v1/kinds",
     "/api/v1/entities",
     "/api/v1/names?part=o",
@@ -14,6 +14,7 @@ pub(crate) const ROUTES: [&str; 12] = [
     "/api/v1/events",
     "/api/v1/counts",
     "/api/v1/follow?after=s0",
+    "/api/v1/filters",
     "/api/v1/openapi.json",
 ];
 

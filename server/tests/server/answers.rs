@@ -1,5 +1,7 @@
 //! What is answered, over the same few events.
 
+use serde_json::{Value as Json, json};
+use statetrail_event::{Change, Value};
 use statetrail_store::KnownEvent;
 
 use crate::support::{Running, event};
@@ -185,6 +187,69 @@ fn wrong_requests_are_told_what_is_wrong() {
     assert_eq!(server.send("nonsense\r\n\r\n").status, 400);
     let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(200_000));
     assert!((400..500).contains(&server.send(&long).status));
+}
+
+/// An event as a filter tells it of itself.
+fn told(node: &str, name: &str, seconds: i64, changes: &[(&str, Value)]) -> KnownEvent {
+    let mut known = event(&format!("statetrail/filter/{node}"), name, seconds, 1);
+    let set = |(field, value): &(&str, Value)| Change::set(*field, value.clone());
+    known.event.changes = changes.iter().map(set).collect();
+    known.event.id.0[15] = seconds as u8;
+    known
+}
+
+#[test]
+fn what_filters_tell_about_themselves() {
+    let text = |text: &str| Value::text(text);
+    let started = [
+        ("started", text("1970-01-01T00:01:00Z")),
+        ("revision", text("00000000000000aa")),
+        ("rules", Value::Int(7)),
+        ("lines", Value::Int(100)),
+        ("matched", Value::Int(40)),
+        ("matched.shop.yaml", Value::Int(30)),
+        ("matched.bank.yaml", Value::Int(10)),
+    ];
+    let later = [
+        ("lines", Value::Int(200)),
+        ("matched.shop.yaml", Value::Int(90)),
+        ("rules_error", text("bank.yaml:1:1: x")),
+    ];
+    let server = Running::start(
+        &[
+            told("node-1", "started", 60, &started),
+            told("node-1", "counted", 120, &later),
+            told("node-2", "started", 90, &started),
+            event("shop/filter/node-3", "placed", 1, 1),
+        ],
+        None,
+    );
+    let all = server.get("/api/v1/filters").json();
+    assert_eq!((all["filters"].as_array().unwrap().len(), &all["next"]), (2, &Json::Null));
+    assert_eq!(
+        all["filters"][0],
+        json!({
+            "node": "node-1",
+            "started": "1970-01-01T00:01:00Z",
+            "revision": "00000000000000aa",
+            "rules": 7,
+            "error": "bank.yaml:1:1: x",
+            "counters": {"lines": 200, "matched": 40},
+            "rule_files": [
+                {"file": "bank.yaml", "matched": 10},
+                {"file": "shop.yaml", "matched": 90},
+            ],
+            "first": "1970-01-01T00:01:00Z",
+            "last": "1970-01-01T00:02:00Z",
+        })
+    );
+    let before = server.get("/api/v1/filters?at=1970-01-01T00:01:10Z").json();
+    assert_eq!(before["filters"][0]["counters"]["lines"], 100);
+    assert_eq!(before["filters"][0]["error"], Json::Null);
+    let first = server.get("/api/v1/filters?limit=1").json();
+    assert_eq!(first["next"], "statetrail/filter/node-1");
+    let rest = server.get("/api/v1/filters?after=statetrail/filter/node-1").json();
+    assert_eq!(rest["filters"][0]["node"], "node-2");
 }
 
 #[test]

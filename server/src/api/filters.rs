@@ -1,0 +1,144 @@
+//! What the filters tell about themselves.
+
+use std::collections::BTreeMap;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use statetrail_event::Value;
+use statetrail_query::Found;
+use statetrail_store::EntityFilter;
+use utoipa::ToSchema;
+
+use super::described::{After, AsKnownAt, At, IfNoneMatch, Limit, Refused, Unanswered};
+use super::entities::{FindParams, find_page, json};
+use super::params::Params;
+use crate::access::Scope;
+use crate::problem::Problem;
+use crate::routes::App;
+
+/// The kind of entity that a filter reports as; its id is the node's name.
+const NAMESPACE: &str = "statetrail";
+const ENTITY_TYPE: &str = "filter";
+/// How the fields begin that count the lines that the rules of a file matched.
+const OF_FILE: &str = "matched.";
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = FilterPage)]
+pub(super) struct FiltersView {
+    filters: Vec<FilterView>,
+    /// The value of `after` for the next page.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// What a filter told of itself last.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Filter)]
+struct FilterView {
+    /// The node that it runs on.
+    node: String,
+    /// Since when it counts.
+    #[schema(required)]
+    started: Option<String>,
+    /// What tells one set of rules from another.
+    #[schema(required)]
+    revision: Option<String>,
+    /// How many rules are in force.
+    #[schema(required)]
+    rules: Option<i64>,
+    /// What is wrong with the rule files; those before are in force.
+    #[schema(required)]
+    error: Option<String>,
+    /// What became of lines and events since it was started, by the counters' names.
+    counters: BTreeMap<String, i64>,
+    /// The lines that the rules of each file matched.
+    rule_files: Vec<RuleFileView>,
+    /// When it first told anything.
+    #[schema(format = DateTime)]
+    first: String,
+    /// When it last told anything.
+    #[schema(format = DateTime)]
+    last: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = RuleFile)]
+struct RuleFileView {
+    /// The file's name.
+    file: String,
+    /// Lines that one of its rules matched.
+    matched: i64,
+}
+
+impl FilterView {
+    fn new(found: &Found) -> FilterView {
+        let mut view = FilterView {
+            node: found.name.id().to_owned(),
+            started: None,
+            revision: None,
+            rules: None,
+            error: None,
+            counters: BTreeMap::new(),
+            rule_files: Vec::new(),
+            first: found.first.to_string(),
+            last: found.last.to_string(),
+        };
+        for (field, value, _) in found.state.fields() {
+            match (field, value) {
+                ("started", Value::Text(text)) => view.started = Some(text.to_string()),
+                ("revision", Value::Text(text)) => view.revision = Some(text.to_string()),
+                ("rules_error", Value::Text(text)) => view.error = Some(text.to_string()),
+                ("rules", Value::Int(count)) => view.rules = Some(*count),
+                (field, Value::Int(count)) => match field.strip_prefix(OF_FILE) {
+                    Some(file) => view
+                        .rule_files
+                        .push(RuleFileView { file: file.to_owned(), matched: *count }),
+                    None => {
+                        view.counters.insert(field.to_owned(), *count);
+                    }
+                },
+                _ => {}
+            }
+        }
+        view.rule_files.sort_by(|a, b| a.file.cmp(&b.file));
+        view
+    }
+}
+
+/// Filters
+///
+/// What the filters told about themselves, by their nodes: rules, counters, and what is wrong.
+#[utoipa::path(
+    get,
+    path = "/filters",
+    params(At, AsKnownAt, Limit, After, IfNoneMatch),
+    responses(
+        (status = 200, description = "One page of filters.", body = FiltersView),
+        Refused, Unanswered,
+    ),
+)]
+pub(super) async fn filters(
+    State(app): State<App>,
+    Extension(scope): Extension<Scope>,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let filter = EntityFilter {
+        namespace: Some(NAMESPACE.to_owned()),
+        entity_type: Some(ENTITY_TYPE.to_owned()),
+        id_prefix: None,
+    };
+    let find = FindParams {
+        filter,
+        conditions: Vec::new(),
+        moment: params.moment()?,
+        after: params.parsed("after")?,
+        limit: params.limit(app.limits().page)?,
+    };
+    params.finish()?;
+    let question = move |store| async move { find_page(&store, find).await };
+    let (found, more) = app.ask(&scope, question).await?;
+    let next = found.last().filter(|_| more).map(|found| found.name.to_string());
+    Ok(json(&FiltersView { filters: found.iter().map(FilterView::new).collect(), next }))
+}
