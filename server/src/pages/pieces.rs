@@ -133,7 +133,7 @@ mod tests {
         let at = Time::parse_rfc3339("2026-11-22T10:00:00.5Z").unwrap();
         assert_eq!(
             entity_address(name, Some(at)),
-            "/entity?name=shop/order/a%20b%26c%3D%25%3F%23%3C%C3%A9&at=2026-11-22T10:00:00.5Z"
+            "/entity?name=shop/order/a%20b%26c%3D%25%3F%23%3C%C3%A9&at=2026-11-22T10:00:00.500Z"
         );
         assert_eq!(address("/x", &[("a", None), ("b", Some(""))]), "/x");
     }

@@ -6,7 +6,7 @@ use maud::html;
 
 use super::frame::{Frame, Place};
 use super::pieces::entity_address;
-use crate::problem::Problem;
+use crate::problem::{Problem, no_route};
 
 /// A problem, told as a page.
 pub(crate) struct Refused(Problem);
@@ -47,7 +47,10 @@ impl IntoResponse for Refused {
     }
 }
 
-/// What is said of an address without a page.
-pub(crate) async fn no_such_page(uri: Uri) -> Refused {
-    Refused(Problem::not_found(format!("there is no page {}", uri.path())))
+/// What is said of an address that nothing answers to.
+pub(crate) async fn no_such_page(uri: Uri) -> Response {
+    if uri.path().starts_with("/api") {
+        return no_route().await.into_response();
+    }
+    Refused(Problem::not_found(format!("there is no page {}", uri.path()))).into_response()
 }

@@ -117,3 +117,115 @@ fn a_changed_file_of_tokens_counts_without_a_restart() {
     std::fs::write(&path, "nonsense").unwrap();
     assert_eq!(ask(), 200);
 }
+
+/// Pages, and those of their parts that know of entities.
+const PAGES: [&str; 11] = [
+    "/",
+    "/entities",
+    "/entities?namespace=shop&type=order&sort=-last",
+    "/entity?name=shop/order/o-1",
+    "/events?from=1970-01-01",
+    "/lifecycle?namespace=shop&type=order",
+    "/part/kinds",
+    "/part/newest",
+    "/part/resting",
+    "/part/filters",
+    "/part/entity?name=shop/order/o-1",
+];
+
+#[test]
+fn pages_ask_for_a_token_and_keep_it_in_a_cookie_that_no_script_reads() {
+    let server = server();
+    for page in PAGES {
+        for cookie in [None, Some("statetrail=wrong"), Some("statetrail="), Some("other=all-of-it")]
+        {
+            let headers: Vec<_> = cookie.map(|cookie| ("Cookie", cookie)).into_iter().collect();
+            let answer = server.get_with(page, &headers);
+            match page.starts_with("/part/") {
+                true => assert_eq!(answer.status, 401, "{page}"),
+                false => {
+                    assert_eq!(answer.status, 303, "{page}");
+                    let to = answer.header("location").unwrap();
+                    assert!(to.starts_with("/login?next=/"), "{to}");
+                }
+            }
+            assert!(!answer.body.contains("o-1"), "{answer:?}");
+        }
+        let answer = server.get_with(page, &[("Cookie", "a=b; statetrail=all-of-it")]);
+        assert_eq!(answer.status, 200, "{page}");
+        assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{page}");
+    }
+    let log_in = |token: &str, next: &str| {
+        let form = format!("token={token}&next={next}");
+        let length = form.len();
+        server.send(&format!(
+            "POST /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+        ))
+    };
+    let wrong = log_in("wrong", "/events");
+    assert_eq!((wrong.status, wrong.header("set-cookie")), (401, None));
+    let right = log_in("shop-only", "/events%3Ftype%3Dorder");
+    assert_eq!((right.status, right.header("location")), (303, Some("/events?type=order")));
+    let cookie = right.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("statetrail=shop-only; path=/; httponly; samesite=lax"), "{cookie}");
+    let elsewhere = log_in("shop-only", "//evil.example/");
+    assert_eq!(elsewhere.header("location"), Some("/"));
+}
+
+#[test]
+fn pages_show_nothing_of_other_namespaces() {
+    let server = server();
+    for page in PAGES {
+        let shop = server.get_with(page, &[("Cookie", "statetrail=shop-only")]);
+        assert_eq!(shop.status, 200, "{page}");
+        assert!(!shop.body.contains("secret") && !shop.body.contains("bank"), "{page}: {shop:?}");
+        let bank = server.get_with(page, &[("Cookie", "statetrail=bank-only")]);
+        assert!(!bank.body.contains(">paid<"), "{page}: {bank:?}");
+    }
+    for page in ["/go?name=o-1", "/go?name=shop/order/o-1"] {
+        let found = server.get_with(page, &[("Cookie", "statetrail=shop-only")]);
+        assert_eq!(found.header("location"), Some("/entity?name=shop/order/o-1"));
+    }
+    let hidden = server.get_with("/go?name=shop/order/o-1", &[("Cookie", "statetrail=bank-only")]);
+    assert_eq!(hidden.status, 404, "{hidden:?}");
+}
+
+#[test]
+fn without_tokens_only_names_of_this_machine_are_answered_to() {
+    let server = Running::start(&[event("shop/order/o-1", "placed", 100, 1)], None);
+    let ask = |path: &str, host: &str| {
+        let host = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        server.send(&host).status
+    };
+    for path in ["/", "/api/v1/kinds"] {
+        for own in ["localhost", "LOCALHOST:80", "127.0.0.1:9", "[::1]:80"] {
+            assert_eq!(ask(path, own), 200, "{own}");
+        }
+        for other in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", ""] {
+            assert_eq!(ask(path, other), 421, "{other}");
+        }
+    }
+}
+
+#[test]
+fn what_pages_are_made_of_is_kept_for_good_and_everything_else_asked_again() {
+    let server = Running::start(&[event("shop/order/o-1", "placed", 100, 1)], None);
+    let page = server.get("/");
+    assert_eq!(page.header("cache-control"), Some("no-cache, private"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"));
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let mut assets = 0;
+    for asset in page.body.split('"').filter(|text| text.starts_with("/assets/")) {
+        let answer = server.get(asset);
+        assert_eq!(answer.status, 200, "{asset}");
+        assert!(answer.header("cache-control").unwrap().contains("immutable"), "{asset}");
+        assert!(!answer.body.contains("VERSION"), "{asset}");
+        assets += 1;
+    }
+    assert!(assets >= 4, "{}", page.body);
+    for missing in ["/assets/style.css", "/assets/..%2f..%2fCargo.toml", "/assets/x-style.css"] {
+        assert_eq!(server.get(missing).status, 404, "{missing}");
+    }
+}

@@ -414,12 +414,12 @@ fn wrong_encodings_and_methods_and_routes_are_problems() {
         ("GET /api/v1/state//order/a", 400, "namespace"),
         ("GET /api/v1/lifecycle//order", 400, "empty"),
         ("GET /api/v1/state/shop/order/", 404, "no such route"),
-        ("GET /nothing", 404, "no such route"),
+        ("GET /api/nothing", 404, "no such route"),
         ("POST /api/v1/kinds", 405, "only reads"),
         ("DELETE /api/v1/state/shop/order/o-1", 405, "only reads"),
         ("PUT /metrics", 405, "only reads"),
     ] {
-        let head = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         let answer = server.send(&format!("{head}{}: {}\r\n\r\n", TOKEN.0, TOKEN.1));
         assert_eq!(answer.status, status, "{request}: {answer:?}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{request}");
