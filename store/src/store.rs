@@ -469,8 +469,9 @@ impl Default for TrailQuery {
     }
 }
 
-/// Which events of all entities to read. They come in the order of their keys; those with the
-/// same key in an order that never changes.
+/// Which events of all entities to read. They come in the order of their keys, those with the same
+/// key in that of their namespaces, and within a namespace in an order that never changes: so the
+/// timelines of namespaces can be merged, and each goes on behind a [`Place`] in any of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimelineQuery {
     /// The first moment.

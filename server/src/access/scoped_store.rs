@@ -9,8 +9,7 @@ use async_trait::async_trait;
 use statetrail_event::{EntityName, OrderKey, State, Time};
 use statetrail_store::{
     Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EntityTest, EntityView,
-    EventStore, Kind, KnownEvent, NamePart, Order, Place, StoreError, Tally, TimelineQuery,
-    TrailQuery,
+    EventStore, Kind, KnownEvent, NamePart, Order, StoreError, Tally, TimelineQuery, TrailQuery,
 };
 
 use super::Scope;
@@ -166,24 +165,24 @@ impl EventStore for ScopedStore {
         }
     }
 
-    /// Merges the timelines of the namespaces.
+    /// Merges the timelines of the namespaces. Within each the store's own order stays, also among
+    /// events with the same key.
     async fn timeline(&self, query: &TimelineQuery) -> Result<Vec<KnownEvent>, StoreError> {
-        let Some(namespaces) = self.namespaces(&query.entities) else {
+        let Some(mut namespaces) = self.namespaces(&query.entities) else {
             return self.store.timeline(query).await;
         };
+        if query.order == Order::NewestFirst {
+            namespaces.reverse();
+        }
         let mut events = Vec::new();
         for namespace in namespaces {
             let entities = within(&query.entities, namespace);
             events.extend(self.store.timeline(&TimelineQuery { entities, ..query.clone() }).await?);
         }
-        let place = |known: &KnownEvent| {
-            let Place { key, entity } = Place::of(&known.event);
-            (key, entity)
-        };
-        events.sort_by_cached_key(place);
-        if query.order == Order::NewestFirst {
-            events.reverse();
-        }
+        events.sort_by(|a, b| match query.order {
+            Order::OldestFirst => a.event.key().cmp(&b.event.key()),
+            Order::NewestFirst => b.event.key().cmp(&a.event.key()),
+        });
         events.truncate(query.limit);
         Ok(events)
     }

@@ -229,3 +229,32 @@ fn what_pages_are_made_of_is_kept_for_good_and_everything_else_asked_again() {
         assert_eq!(server.get(missing).status, 404, "{missing}");
     }
 }
+
+#[test]
+fn events_of_several_namespaces_with_the_same_key_are_paged_without_loss() {
+    let tokens = token_table("some", "some-of-it", "\"bank\", \"shop\", \"yard\"");
+    let server = Running::start(&[], Some(&tokens));
+    // The order in which a store sees them first is not that of their names.
+    let names = ["shop/order/b", "yard/order/a", "bank/order/b", "shop/order/a", "bank/order/a"];
+    for name in names {
+        server.append(&[event(name, "placed", 100, 1), event(name, "paid", 200, 2)]);
+    }
+    for order in ["oldest", "newest"] {
+        for limit in 1..4 {
+            let (mut found, mut after) = (Vec::new(), String::new());
+            loop {
+                let path = format!("/api/v1/events?order={order}&limit={limit}{after}");
+                let page = server.get_with(&path, &[("Authorization", "Bearer some-of-it")]).json();
+                for one in page["events"].as_array().unwrap() {
+                    found.push(format!("{} {}", one["event"], one["entity"]));
+                }
+                match page["next"].as_str() {
+                    Some(next) => after = format!("&after={next}"),
+                    None => break,
+                }
+            }
+            let distinct: std::collections::BTreeSet<_> = found.iter().collect();
+            assert_eq!((found.len(), distinct.len()), (10, 10), "{order} {limit}: {found:?}");
+        }
+    }
+}

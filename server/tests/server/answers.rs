@@ -181,7 +181,9 @@ fn wrong_requests_are_told_what_is_wrong() {
         assert!(answer.body.contains(said), "{path}: {}", answer.body);
     }
     assert_eq!(
-        server.send("POST /api/v1/kinds HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").status,
+        server
+            .send("POST /api/v1/kinds HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .status,
         405
     );
     assert_eq!(server.send("nonsense\r\n\r\n").status, 400);

@@ -1,6 +1,6 @@
 //! The rows of `entities`: the directory and the current state.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
 use super::batch::Incoming;
@@ -138,20 +138,6 @@ pub(super) fn find(
     )?;
     let mut rows = statement.query(params![name.namespace(), name.entity_type(), name.id()])?;
     rows.next()?.map(read_row).transpose()
-}
-
-/// The number of the entity with that name.
-pub(super) fn find_number(
-    connection: &Connection,
-    name: &EntityName,
-) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached(
-            "SELECT entity_no FROM entities
-             WHERE namespace = ?1 AND entity_type = ?2 AND entity_id = ?3",
-        )?
-        .query_row(params![name.namespace(), name.entity_type(), name.id()], |row| row.get(0))
-        .optional()
 }
 
 /// Writes rows of entities.

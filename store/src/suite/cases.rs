@@ -228,15 +228,20 @@ pub fn a_number_out_of_range_is_refused_and_nothing_stored(subject: &dyn Subject
     }));
 }
 
-/// Events of several entities with the very same key are paged without loss, both ways.
+/// Events of several entities with the very same key are paged without loss, both ways, in the
+/// order of the namespaces.
 pub fn events_of_one_moment_are_paged_one_by_one(subject: &dyn Subject) {
     subject.run(Box::pin(async {
         let store = subject.fresh();
         let names = entity_names();
         let at_once =
             |name: &EntityName| Event { entity: name.clone(), ..event("shop/order/o-1", 10) };
-        let batch: Vec<_> = names.iter().map(|name| known(at_once(name), 11)).collect();
-        store.append(&batch).await.expect("stored");
+        // In an order that is neither that of names nor its reverse.
+        let (odd, even): (Vec<_>, Vec<_>) =
+            names.iter().enumerate().partition(|(index, _)| index % 2 == 1);
+        for (_, name) in odd.into_iter().chain(even) {
+            store.append(&[known(at_once(name), 11)]).await.expect("stored");
+        }
         for order in [Order::OldestFirst, Order::NewestFirst] {
             let mut query = TimelineQuery { order, limit: 1, ..TimelineQuery::default() };
             let mut found = Vec::new();
@@ -244,6 +249,10 @@ pub fn events_of_one_moment_are_paged_one_by_one(subject: &dyn Subject) {
                 query.after = Some(Place::of(&known.event));
                 found.push(known.event.entity);
             }
+            if order == Order::NewestFirst {
+                found.reverse();
+            }
+            assert!(found.iter().map(EntityName::namespace).is_sorted(), "{order:?}: {found:?}");
             found.sort();
             let mut expected = names.clone();
             expected.sort();
