@@ -3,12 +3,12 @@
 CARGO ?= cargo
 SERVERS = $(CARGO) run --quiet -p statetrail-servers --
 
-.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query bench-edge filter filter-ahead fuzz
+.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query bench-serve bench-edge filter filter-ahead fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: ## a shop's day: import its logs, compare with its truth, show answers
+demo: ## a shop's day: import its logs, compare with its truth, show answers, serve the dashboard
 	$(CARGO) run --release --quiet -p statetrail-cli -- demo
 
 stack: ## Kafka, Cassandra and a sink between them to play with, until `make stack-down`; needs Java 17 and Maven
@@ -52,6 +52,9 @@ filter: wasm-target ## the filter for Fluent Bit, a .wasm that runs on every mac
 filter-ahead: filter ## the filter compiled ahead of time, for one kind of machine; WAMRC=PATH of the compiler
 	filter-wasm/compile-ahead target/wasm32-wasip1/filter/statetrail_filter.wasm target/wasm32-wasip1/filter/statetrail_filter.aot
 	@echo target/wasm32-wasip1/filter/statetrail_filter.aot
+
+bench-serve: ## questions over HTTP, beside the same without it, and 100 clients that follow; STORE=cassandra asks a real Cassandra
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-serve -- $(STORE)
 
 bench-edge: wasm-target ## the filter in a real Fluent Bit, beside Lua; FLUENT_BIT=PATH, perhaps WAMRC=PATH; ARGS="100000 match10" for a part
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-edge -- $(ARGS)
