@@ -7,14 +7,19 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::{Scope, Tokens};
+use super::{Scope, Token, Tokens};
 use crate::problem::Problem;
 use crate::routes::App;
 
 /// The cookie in which a browser keeps its token.
 pub(crate) const COOKIE: &str = "statetrail";
 
-/// Puts the [`Scope`] of whoever asks into the request, or refuses it.
+/// The token that a request came with, if one is needed: an answer that goes on for long looks now
+/// and then whether it is in force still.
+#[derive(Clone)]
+pub(crate) struct Asking(pub(crate) Option<Token>);
+
+/// Puts the [`Scope`] of whoever asks into the request, and [`Asking`], or refuses it.
 pub(crate) async fn guard(
     State(app): State<App>,
     request: Request,
@@ -23,16 +28,18 @@ pub(crate) async fn guard(
     Ok(next.run(admitted(&app, request)?).await)
 }
 
-/// The request with the [`Scope`] of whoever asks.
+/// The request with the [`Scope`] of whoever asks, and [`Asking`].
 pub(crate) fn admitted(app: &App, mut request: Request) -> Result<Request, Problem> {
-    let scope = match &app.access().tokens {
+    let token = match &app.access().tokens {
         None => {
             check_host(&request)?;
-            Scope::All
+            None
         }
-        Some(tokens) => scope_of(request.headers(), tokens)?,
+        Some(tokens) => Some(token_of(request.headers(), tokens)?),
     };
+    let scope = token.as_ref().map_or(Scope::All, |token| token.scope.clone());
     request.extensions_mut().insert(scope);
+    request.extensions_mut().insert(Asking(token));
     Ok(request)
 }
 
@@ -55,7 +62,7 @@ fn check_host(request: &Request) -> Result<(), Problem> {
     ))
 }
 
-fn scope_of(headers: &HeaderMap, tokens: &Tokens) -> Result<Scope, Problem> {
+fn token_of(headers: &HeaderMap, tokens: &Tokens) -> Result<Token, Problem> {
     let refused = |detail| Problem::new(StatusCode::UNAUTHORIZED, detail);
     let token = match headers.get(header::AUTHORIZATION) {
         Some(header) => header.to_str().ok().and_then(bearer),
@@ -68,7 +75,7 @@ fn scope_of(headers: &HeaderMap, tokens: &Tokens) -> Result<Scope, Problem> {
         return Err(refused("send a token: Authorization: Bearer TOKEN"));
     }
     let token = token.and_then(|token| tokens.find(token));
-    Ok(token.ok_or_else(|| refused("the token is not known here"))?.scope)
+    token.ok_or_else(|| refused("the token is not known here"))
 }
 
 fn bearer(header: &str) -> Option<&str> {

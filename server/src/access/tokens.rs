@@ -78,6 +78,11 @@ impl Tokens {
         self.current().iter().find(|known| known.hash == hash).cloned()
     }
 
+    /// Whether a token that was found is in force still, for the same namespaces.
+    pub fn has(&self, token: &Token) -> bool {
+        self.current().contains(token)
+    }
+
     /// The tokens as the file has them now.
     fn current(&self) -> Arc<[Token]> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@ use statetrail_query::EventFilter;
 use super::described::{AfterArrival, Entities, Events, Gone, LastEventId, Refused};
 use super::params::Params;
 use crate::access::Scope;
+use crate::access::guard::Asking;
 use crate::follow::Client;
 use crate::problem::Problem;
 use crate::routes::App;
@@ -36,6 +37,7 @@ use crate::routes::App;
 pub(super) async fn follow(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
+    Extension(Asking(token)): Extension<Asking>,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Response, Problem> {
@@ -53,7 +55,14 @@ pub(super) async fn follow(
             Some(place.parse().map_err(|error| Problem::bad(format!("Last-Event-ID: {error}")))?)
         }
     };
-    let client = Client::enter(app.hub(), scope, filter, last).await?;
+    let is_allowed = {
+        let app = app.clone();
+        Box::new(move || match (&app.access().tokens, &token) {
+            (Some(tokens), Some(token)) => tokens.has(token),
+            _ => true,
+        })
+    };
+    let client = Client::enter(app.hub(), scope, is_allowed, filter, last).await?;
     let body = Body::from_stream(client.into_stream());
     let headers =
         [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::http::StatusCode;
 use futures::Stream;
 use statetrail_query::EventFilter;
 use statetrail_store::ArrivalCursor;
@@ -17,6 +18,13 @@ use crate::problem::Problem;
 /// How often a client is told its place when there is nothing else to tell: proxies end silent
 /// connections, and a place that moves on is found again faster.
 const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// How often is looked whether a client may still follow.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// Bytes that are sent together, unless one event has more: a client that stands still holds them.
+const PIECE_BYTES: usize = 64 << 10;
+/// Events that are read together from the store.
+const PAGE: usize = 500;
 
 /// What is sent, in the form of server-sent events.
 pub(crate) mod frames {
@@ -46,6 +54,8 @@ pub(crate) mod frames {
 pub(crate) struct Client {
     hub: Arc<Hub>,
     scope: Scope,
+    /// Whether the client may still follow.
+    is_allowed: Box<dyn Fn() -> bool + Send>,
     filter: EventFilter,
     /// Everything up to here was sent, or is not wanted.
     place: ArrivalCursor,
@@ -53,7 +63,10 @@ pub(crate) struct Client {
     spot: Option<Spot>,
     /// Whether there may be more in the store at once.
     is_behind: bool,
+    /// Events to read from the store: about as many as are sent together.
+    page: usize,
     told: Option<Instant>,
+    checked: Instant,
     ended: bool,
 }
 
@@ -69,13 +82,14 @@ impl Client {
     pub(crate) async fn enter(
         hub: &Arc<Hub>,
         scope: Scope,
+        is_allowed: Box<dyn Fn() -> bool + Send>,
         filter: EventFilter,
         after: Option<ArrivalCursor>,
     ) -> Result<Client, Problem> {
         let place = match after {
             Some(place) => {
                 // Asked for here, so that a place that is no good is told with a status.
-                hub.read(place.clone()).await?;
+                hub.read(place.clone(), 1).await?;
                 place
             }
             None => hub.end().await?,
@@ -86,11 +100,14 @@ impl Client {
         Ok(Client {
             hub,
             scope,
+            is_allowed,
             filter,
             place,
             spot: None,
             is_behind: false,
+            page: PAGE,
             told: None,
+            checked: Instant::now(),
             ended: false,
         })
     }
@@ -117,6 +134,7 @@ impl Client {
             Some(told) => told + TELL_EVERY,
         };
         loop {
+            self.check()?;
             let mut grown = self.hub.grown();
             let sent = match self.find_spot() {
                 Some(spot) => self.next_of_ring(spot),
@@ -129,12 +147,24 @@ impl Client {
                 return Ok(self.tell_place());
             }
             if self.is_at_end() {
-                let wait = tell_at
-                    .min(Instant::now() + if self.spot.is_some() { TELL_EVERY } else { IDLE });
+                let soon = if self.spot.is_some() { CHECK_EVERY } else { IDLE };
+                let wait = tell_at.min(Instant::now() + soon);
                 // Whether it grew or time is up, there is something to look at.
                 let _ = timeout_at(wait, grown.changed()).await;
             }
         }
+    }
+
+    /// Ends what its token does not allow any more.
+    fn check(&mut self) -> Result<(), Problem> {
+        if self.checked.elapsed() >= CHECK_EVERY {
+            self.checked = Instant::now();
+            if !(self.is_allowed)() {
+                let detail = "the token is not in force any more";
+                return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
+            }
+        }
+        Ok(())
     }
 
     fn tell_place(&mut self) -> Bytes {
@@ -162,12 +192,19 @@ impl Client {
         self.scope.allows(event.entity.namespace()) && self.filter.passes(event)
     }
 
-    /// What is wanted of the next batch in the ring.
+    /// What is wanted of the next batch in the ring, or of its beginning if that is much.
     fn next_of_ring(&mut self, spot: Spot) -> Vec<u8> {
         let Some(batch) = self.hub.ring().batch(spot.batch) else { return Vec::new() };
         let mut sent = Vec::new();
-        for (arrived, frame) in batch.events.iter().skip(spot.event) {
+        for (event, (arrived, frame)) in batch.events.iter().enumerate().skip(spot.event) {
             if self.is_wanted(&arrived.known.event) {
+                if !has_room(&sent, frame) {
+                    let last = event.checked_sub(1).and_then(|last| batch.events.get(last));
+                    self.place =
+                        last.map_or_else(|| batch.from.clone(), |(last, _)| last.cursor.clone());
+                    self.spot = Some(Spot { event, ..spot });
+                    return sent;
+                }
                 sent.extend_from_slice(frame);
                 self.hub.metrics().followed.inc();
             }
@@ -180,16 +217,30 @@ impl Client {
     /// What is wanted of the next page in the store.
     async fn next_of_store(&mut self) -> Result<Vec<u8>, Problem> {
         self.is_behind = false;
-        let arrivals = self.hub.read(self.place.clone()).await?;
+        let arrivals = self.hub.read(self.place.clone(), self.page).await?;
+        self.is_behind = !arrivals.events.is_empty();
         let mut sent = Vec::new();
-        for arrived in &arrivals.events {
+        for (index, arrived) in arrivals.events.iter().enumerate() {
             if self.is_wanted(&arrived.known.event) {
-                sent.extend_from_slice(&frames::event(arrived));
+                let frame = frames::event(arrived);
+                if !has_room(&sent, &frame) {
+                    // The others are read again: kept, they would be held while the client
+                    // stands still.
+                    self.page = index;
+                    return Ok(sent);
+                }
+                sent.extend_from_slice(&frame);
                 self.hub.metrics().followed.inc();
             }
+            self.place = arrived.cursor.clone();
         }
-        self.is_behind = !arrivals.events.is_empty();
+        self.page = (self.page * 2).min(PAGE);
         self.place = arrivals.next;
         Ok(sent)
     }
+}
+
+/// Whether an event may go with what is sent already.
+fn has_room(sent: &[u8], frame: &[u8]) -> bool {
+    sent.is_empty() || sent.len() + frame.len() <= PIECE_BYTES
 }

@@ -86,8 +86,12 @@ impl Hub {
     }
 
     /// What arrived behind a place, from the store.
-    pub(super) async fn read(&self, after: ArrivalCursor) -> Result<Arrivals, Problem> {
-        page(&self.readers, after).await
+    pub(super) async fn read(
+        &self,
+        after: ArrivalCursor,
+        limit: usize,
+    ) -> Result<Arrivals, Problem> {
+        page(&self.readers, after, limit).await
     }
 
     /// Reads for as long as the server runs.
@@ -110,7 +114,7 @@ impl Hub {
         let mut place = end(&self.reader).await?;
         self.ring().read_up_to(place.clone());
         while *self.clients.borrow() > 0 {
-            let Arrivals { events, next } = page(&self.reader, place.clone()).await?;
+            let Arrivals { events, next } = page(&self.reader, place.clone(), PAGE).await?;
             if events.is_empty() {
                 place = next;
                 self.ring().read_up_to(place.clone());
@@ -139,7 +143,7 @@ async fn end(asker: &Asker) -> Result<ArrivalCursor, Problem> {
     asker.ask(move || async move { Ok(store.arrivals_end().await?) }).await
 }
 
-async fn page(asker: &Asker, after: ArrivalCursor) -> Result<Arrivals, Problem> {
+async fn page(asker: &Asker, after: ArrivalCursor, limit: usize) -> Result<Arrivals, Problem> {
     let store = Arc::clone(asker.store());
-    asker.ask(move || async move { Ok(store.arrivals(&after, PAGE).await?) }).await
+    asker.ask(move || async move { Ok(store.arrivals(&after, limit).await?) }).await
 }

@@ -258,3 +258,44 @@ fn events_of_several_namespaces_with_the_same_key_are_paged_without_loss() {
         }
     }
 }
+
+#[test]
+fn a_token_that_is_taken_away_ends_its_streams() {
+    const WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+    let server = server();
+    let follow = |token: &str| {
+        let mut stream = server.connect();
+        let head = format!("GET /api/v1/follow HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\r\n");
+        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+        std::io::BufRead::lines(std::io::BufReader::new(stream))
+    };
+    let (mut taken, mut kept) = (follow("shop-only"), follow("bank-only"));
+    let until = |lines: &mut std::io::Lines<_>, begin: &str| {
+        lines.map(Result::unwrap).find(|line: &String| line.starts_with(begin))
+    };
+    assert!(until(&mut taken, "event: place").is_some());
+    assert!(until(&mut kept, "event: place").is_some());
+    std::fs::write(server.tokens_path(), token_table("bank", "bank-only", "\"bank\"")).unwrap();
+    let start = std::time::Instant::now();
+    // What goes on arriving must not keep it from being looked at.
+    let mut number = 100;
+    let ended = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let mut lines = taken.map(Result::unwrap);
+            let is_end = |line: &String| line == "event: problem" || start.elapsed() > WITHIN;
+            let problem = lines.find(is_end).unwrap();
+            let why = lines.next().unwrap();
+            (problem, why, lines.find(|line| !line.is_empty()))
+        });
+        while !reading.is_finished() && start.elapsed() < WITHIN {
+            number += 1;
+            server.append(&[event("shop/order/o-2", "placed", 900, number)]);
+        }
+        reading.join().unwrap()
+    });
+    let (problem, why, rest) = ended;
+    assert_eq!(problem, "event: problem");
+    assert_eq!((why.as_str(), rest), ("data: the token is not in force any more", None));
+    server.append(&[event("bank/order/o-2", "placed", 900, 1)]);
+    assert!(until(&mut kept, "data: {").is_some_and(|line| line.contains("bank/order/o-2")));
+}

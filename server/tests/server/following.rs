@@ -1,6 +1,7 @@
 //! Following: nothing lost, nothing twice.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use statetrail_store::KnownEvent;
@@ -59,6 +60,68 @@ fn only_what_is_asked_for() {
     // Within a batch the order is the store's own.
     assert_eq!(BTreeSet::from_iter(one.take(2)), BTreeSet::from([7, 57]));
     assert_eq!(text.take(1), [33]);
+}
+
+/// The sizes of the pieces that come, until so many events came.
+fn pieces(server: &Running, query: &str, events: usize) -> (Vec<usize>, BTreeSet<u64>) {
+    let mut stream = server.connect();
+    let head = format!("GET /api/v1/follow{query} HTTP/1.1\r\nHost: test\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("as it was asked for");
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line).expect("as it was asked for");
+    }
+    let (mut sizes, mut numbers, mut told) = (Vec::new(), BTreeSet::new(), 0);
+    while told < events {
+        line.clear();
+        stream.read_line(&mut line).expect("as it was asked for");
+        let size = usize::from_str_radix(line.trim_end(), 16).expect("as it was asked for");
+        let mut piece = vec![0; size + 2];
+        stream.read_exact(&mut piece).expect("as it was asked for");
+        sizes.push(size);
+        for data in String::from_utf8(piece).expect("as it was asked for").lines() {
+            if let Some(json) = data.strip_prefix("data: {") {
+                let event: serde_json::Value =
+                    serde_json::from_str(&format!("{{{json}")).expect("as it was asked for");
+                numbers.insert(event["set"]["n"].as_u64().expect("as it was asked for"));
+                told += 1;
+            }
+        }
+    }
+    assert_eq!(told, numbers.len(), "an event was told twice");
+    (sizes, numbers)
+}
+
+#[test]
+fn what_is_sent_at_once_is_bounded() {
+    const EVENTS: u64 = 1_200;
+    let long = |numbers: std::ops::Range<u64>| -> Vec<KnownEvent> {
+        let mut events = events(numbers);
+        for (index, known) in events.iter_mut().enumerate() {
+            // One of them is longer than a piece may be.
+            let length = if index == 77 { 100_000 } else { 1_500 };
+            known.event.line = Some("x".repeat(length));
+        }
+        events
+    };
+    let check = |(sizes, numbers): (Vec<usize>, BTreeSet<u64>), expected: std::ops::Range<u64>| {
+        assert_eq!(numbers, expected.collect());
+        let large: Vec<_> = sizes.iter().filter(|size| **size > 64 << 10).collect();
+        assert!(large.len() <= 1 && large.iter().all(|size| **size < 110_000), "{sizes:?}");
+        assert!(sizes.len() < 100, "pieces are not that small: {sizes:?}");
+    };
+    let server = Running::start(&long(0..EVENTS), None);
+    // From the store, and from what all share.
+    check(pieces(&server, "?after=s0", EVENTS as usize), 0..EVENTS);
+    let mut shared = server.follow("", None);
+    assert_eq!(shared.next(), None);
+    let place = shared.place.clone();
+    server.append(&long(EVENTS..2 * EVENTS));
+    assert_eq!(shared.take(EVENTS as usize).len(), EVENTS as usize);
+    let query = format!("?after={place}");
+    check(pieces(&server, &query, EVENTS as usize), EVENTS..2 * EVENTS);
 }
 
 #[test]
