@@ -3,6 +3,8 @@
 use statetrail_event::EntityName;
 use statetrail_store::StoreError;
 
+use crate::By;
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +17,14 @@ pub enum QueryError {
     NoSuchEntity {
         /// What was asked for.
         text: String,
+    },
+    /// A lifecycle would have more places than anybody could read.
+    #[error("by {by} with so many values no lifecycle can be seen; at most {most} are told apart")]
+    TooManyPlaces {
+        /// What it goes by.
+        by: By,
+        /// How many may be told apart.
+        most: usize,
     },
     /// Several entities could be meant.
     #[error("{text:?} fits {}: {}", how_many(.candidates, *.more), list(.candidates, *.more))]

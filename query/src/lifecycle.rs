@@ -17,6 +17,9 @@ const SAMPLED_EVENTS: usize = 20_000;
 const TRAIL_EVENTS: usize = 1_000;
 /// Entities that are named for a step.
 const NAMED: usize = 100;
+/// Values or event names that are told apart: nobody could read more, and there may be as many steps
+/// as their square.
+const PLACES_MAX: usize = 200;
 /// Trails that are read side by side.
 const AT_ONCE: usize = 16;
 
@@ -27,6 +30,15 @@ pub enum By {
     Field(String),
     /// The names of events.
     Event,
+}
+
+impl std::fmt::Display for By {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            By::Field(field) => write!(f, "the field {field:?}"),
+            By::Event => f.write_str("events"),
+        }
+    }
 }
 
 /// What entities of one kind went through.
@@ -75,7 +87,8 @@ pub struct LifecycleStep {
 /// Reads what the entities of a kind went through, up to a moment.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When the store does not answer; [`QueryError::TooManyPlaces`] when it goes by what has hundreds of
+/// values, such as an amount.
 pub async fn lifecycle(
     store: &dyn EventStore,
     kind: &Kind,
@@ -90,6 +103,9 @@ pub async fn lifecycle(
     for name in &names {
         if let Some(trail) = trails.try_next().await? {
             walks.add(name, &places_of(&trail, by));
+            if walks.entered.len() > PLACES_MAX {
+                return Err(QueryError::TooManyPlaces { by: by.clone(), most: PLACES_MAX });
+            }
         }
     }
     Ok(Lifecycle { entities: names.len(), is_sample, ..walks.into_lifecycle() })

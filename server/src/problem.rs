@@ -90,6 +90,9 @@ impl From<QueryError> for Problem {
                     ..Problem::new(StatusCode::CONFLICT, "the name fits several entities")
                 }
             }
+            error @ QueryError::TooManyPlaces { .. } => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error)
+            }
             QueryError::NoSuchEntity { .. } => {
                 Problem::not_found("no entity has that name, and no name holds it")
             }

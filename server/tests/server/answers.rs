@@ -191,6 +191,26 @@ fn wrong_requests_are_told_what_is_wrong() {
     assert!((400..500).contains(&server.send(&long).status));
 }
 
+#[test]
+fn a_lifecycle_has_only_so_many_places() {
+    // Every event sets `n` to another number, over several entities.
+    let all: Vec<_> = (0..200)
+        .map(|number| {
+            let entity = format!("shop/order/o-{}", number % 7);
+            event(&entity, "placed", number as i64, number)
+        })
+        .collect();
+    let server = Running::start(&all, None);
+    let path = "/api/v1/lifecycle/shop/order?by=n";
+    assert_eq!(server.get(path).json()["places"].as_array().unwrap().len(), 200);
+    server.append(&[event("shop/order/o-1", "placed", 900, 900)]);
+    let refused = server.get(path);
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("\"n\" with so many values") && detail.contains("200"), "{detail}");
+    assert_eq!(server.get("/api/v1/lifecycle/shop/order?by=status").status, 200);
+}
+
 /// An event as a filter tells it of itself.
 fn told(node: &str, name: &str, seconds: i64, changes: &[(&str, Value)]) -> KnownEvent {
     let mut known = event(&format!("statetrail/filter/{node}"), name, seconds, 1);
