@@ -50,7 +50,12 @@ pub async fn resting(
     limit: usize,
 ) -> Result<Vec<Resting>, QueryError> {
     let Some(field) = state_field(store, kind).await? else { return Ok(Vec::new()) };
-    let usual = usual_stays(&lifecycle(store, kind, &By::Field(field.clone()), at).await?.places);
+    let usual = match lifecycle(store, kind, &By::Field(field.clone()), at).await {
+        Ok(lifecycle) => usual_stays(&lifecycle.places),
+        // A field with so many values says no state, whatever its name.
+        Err(QueryError::TooManyPlaces { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
     if usual.is_empty() {
         return Ok(Vec::new());
     }
