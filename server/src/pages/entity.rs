@@ -72,6 +72,9 @@ impl Asked {
     }
 }
 
+/// A field, its value at the moment and at the other one.
+type Compared = (String, Option<Value>, Option<Value>);
+
 /// What is known at the moment.
 struct Shown {
     entity: Entity,
@@ -83,8 +86,8 @@ struct Shown {
     /// At or before the moment, the newest first.
     earlier: Vec<Step>,
     more_earlier: bool,
-    /// What differs at the other moment: field, value here, value there.
-    compared: Option<Vec<(String, Option<Value>, Option<Value>)>>,
+    /// Both states side by side, if another moment is asked for.
+    compared: Option<Vec<Compared>>,
 }
 
 /// `GET /entity`
@@ -165,7 +168,7 @@ async fn compare(
     store: &dyn EventStore,
     asked: &Asked,
     with: Time,
-) -> Result<Vec<(String, Option<Value>, Option<Value>)>, Problem> {
+) -> Result<Vec<Compared>, Problem> {
     let there = Moment { at: with, as_known_at: asked.as_known_at };
     let here = read_state(store, &asked.name, asked.moment()).await?.unwrap_or_default();
     let there = read_state(store, &asked.name, there).await?.unwrap_or_default();
@@ -267,8 +270,11 @@ fn state_of(asked: &Asked, shown: &Shown) -> Markup {
             Some(fields) if fields.is_empty() => p.none { "It has no field with a value then." },
             Some(fields) => {
                 @if let Some(by) = shown.earlier.first() {
-                    p.none { "since " (length(at.nanos().saturating_sub(by.known.event.time.nanos())))
-                        ", by " b { (by.known.event.name) } }
+                    @let since = at.nanos().saturating_sub(by.known.event.time.nanos());
+                    p.none {
+                        @if since == 0 { "right after " } @else { "for " (length(since)) ", since " }
+                        b { (by.known.event.name) }
+                    }
                 }
                 (fields_table(asked, fields, shown.earlier.first()))
             }
@@ -303,11 +309,7 @@ fn fields_table(asked: &Asked, fields: &[Blame], newest: Option<&Step>) -> Marku
     }
 }
 
-fn compared_table(
-    asked: &Asked,
-    compared: &[(String, Option<Value>, Option<Value>)],
-    with: Time,
-) -> Markup {
+fn compared_table(asked: &Asked, compared: &[Compared], with: Time) -> Markup {
     html! {
         h3 #compared-title { "Side by side" }
         div.wide tabindex="0" role="region" aria-labelledby="compared-title" { table.compared {

@@ -67,7 +67,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -110,7 +110,7 @@ pub(super) fn origin(known: &KnownEvent) -> Markup {
 /// What an event changed.
 pub(super) fn changes(changed: &[Difference]) -> Markup {
     html! {
-        @if changed.is_empty() { span.none { "no field changed" } }
+        @if changed.is_empty() { " " span.none { "no field changed" } }
         @else {
             ul.changes { @for change in changed {
                 li {

@@ -335,7 +335,7 @@ impl Bodies {
 fn check(server: &Running, bodies: &Bodies, path: &str, asked: &Asked) -> Result<u16, String> {
     let query = if asked.query.is_empty() { String::new() } else { format!("?{}", asked.query) };
     let mut request = format!(
-        "{} /api/v1{}{query} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n",
+        "{} /api/v1{}{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
         asked.method, asked.path
     );
     for (name, value) in &asked.headers {

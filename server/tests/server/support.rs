@@ -185,23 +185,38 @@ pub(crate) struct Followed {
 }
 
 impl Followed {
-    fn line(&mut self) -> String {
+    /// The next line, or `None` if the server has ended the connection.
+    fn line_if_any(&mut self) -> Option<String> {
         let mut line = String::new();
-        let read = self.lines.read_line(&mut line).expect("a line within a minute");
-        assert!(read > 0, "the server ended the connection");
-        line.trim_end().to_owned()
+        match self.lines.read_line(&mut line) {
+            Ok(0) => None,
+            Ok(_) => Some(line.trim_end().to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("no line within a minute: {error}"),
+        }
+    }
+
+    fn line(&mut self) -> String {
+        self.line_if_any().expect("the server ended the connection")
     }
 
     /// The next message: its event's number, or `None` for a place alone.
     pub(crate) fn next(&mut self) -> Option<u64> {
-        let mut number = None;
+        self.next_if_any().expect("the server ended the connection")
+    }
+
+    /// The same, or `None` if the server has ended the connection. A message that was cut off does
+    /// not count, and neither does its place.
+    pub(crate) fn next_if_any(&mut self) -> Option<Option<u64>> {
+        let (mut number, mut place) = (None, None);
         loop {
-            let line = self.line();
+            let line = self.line_if_any()?;
             if line.is_empty() {
-                return number;
+                self.place = place.unwrap_or(std::mem::take(&mut self.place));
+                return Some(number);
             }
-            if let Some(place) = line.strip_prefix("id: ") {
-                place.clone_into(&mut self.place);
+            if let Some(told) = line.strip_prefix("id: ") {
+                place = Some(told.to_owned());
             } else if let Some(data) = line.strip_prefix("data: ") {
                 let event: Json = serde_json::from_str(data).expect("JSON");
                 number = event["set"]["n"].as_u64();
