@@ -99,6 +99,7 @@ fn config(arguments: &Arguments) -> Result<ShopConfig> {
         amount,
         pace: arguments.rate.map_or(Pace::FullSpeed, Pace::LinesPerSecond),
         orders_per_hour: arguments.orders_per_hour.unwrap_or(default.orders_per_hour),
+        orders_before: 0,
         matching_share: arguments.matching_share,
         skew: Duration::from_millis(arguments.skew_ms),
         late_share: arguments.late_share,
