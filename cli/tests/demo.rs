@@ -61,3 +61,10 @@ fn the_demo_reports_to_scripts_and_keeps_the_logs_if_asked() {
     std::fs::remove_dir_all(logs).unwrap();
     place.run(["demo", "--once"]).expect_code(5).expect_error("without events");
 }
+
+#[test]
+fn the_demo_is_for_this_machine_alone() {
+    let place = Place::new();
+    let answer = place.run(["demo", "--listen", "0.0.0.0:0"]);
+    answer.expect_code(2).expect_error("can be reached from other machines");
+}

@@ -1,15 +1,6 @@
 // What all pages do: light or dark, keys, and parts that are asked for again and again.
 
 const root = document.documentElement;
-const kept = (() => {
-  try {
-    return localStorage.getItem("theme");
-  } catch {
-    return null;
-  }
-})();
-if (kept === "light" || kept === "dark") root.dataset.theme = kept;
-
 function isDark() {
   if (root.dataset.theme) return root.dataset.theme === "dark";
   return matchMedia("(prefers-color-scheme: dark)").matches;

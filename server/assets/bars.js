@@ -48,7 +48,10 @@ export class Bars {
     return series.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Draws the time from one moment to another. Heights are events per `unit` milliseconds. */
+  /**
+   * Draws the time from one moment to another. Heights are events per `unit` milliseconds.
+   * Returns the ends of what is drawn: whole bars.
+   */
   show(figure, from, to, unit) {
     const series = this.series();
     const first = Math.floor(from / this.step) * this.step;
@@ -89,6 +92,7 @@ export class Bars {
     most.textContent = bars.length ? number((top / this.step) * unit) : "";
     figure.querySelector(".chart").replaceChildren(drawing, most);
     this.legend(figure.querySelector(".legend"), series);
+    return [first, first + many * this.step];
   }
 
   legend(place, series) {

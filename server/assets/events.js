@@ -6,6 +6,7 @@ import { Bars, step } from "./VERSION-bars.js";
 const BARS = 120;
 /** Events that stay on the page while others arrive. */
 const ROWS = 300;
+const RETRY = 3000;
 
 const figure = document.getElementById("histogram");
 const filters = document.getElementById("filters");
@@ -31,7 +32,7 @@ async function histogram() {
   try {
     const counts = await ask(`/api/v1/counts?${parameters}`, "json");
     bars.take(counts, 0);
-    bars.show(figure, from, to, millis);
+    const drawn = bars.show(figure, from, to, millis);
     const legend = figure.querySelector(".legend");
     const note = document.createElement("span");
     note.className = "none";
@@ -39,14 +40,14 @@ async function histogram() {
       ? `each bar is ${text}; only the newest 500,000 events are counted`
       : `each bar is ${text}`;
     legend.append(note);
-    choose(from, to);
+    choose(drawn);
   } catch (error) {
     figure.querySelector(".legend").textContent = error.message;
   }
 }
 
-/** Lets a stretch of time be dragged over. */
-function choose(from, to) {
+/** Lets a stretch of the time that is drawn be dragged over. */
+function choose([from, to]) {
   const chart = figure.querySelector(".chart");
   const band = document.createElement("div");
   band.className = "band";
@@ -69,7 +70,7 @@ function choose(from, to) {
     band.style.left = `${left * 100}%`;
     band.style.width = `${(right - left) * 100}%`;
   });
-  const end = (event) => {
+  const chose = (event) => {
     if (start === null) return;
     const [left, right] = ends(event);
     start = null;
@@ -77,13 +78,16 @@ function choose(from, to) {
       band.style.width = "0";
       return;
     }
+    // Within what was asked for, whose ends are more exact than a browser's times.
+    const { from: begin, to: end } = figure.dataset;
     const moment = (share) => new Date(from + share * (to - from)).toISOString();
+    const isBefore = (a, b) => Date.parse(a) < Date.parse(b);
     const parameters = chosen();
-    parameters.set("from", moment(left));
-    parameters.set("to", moment(right));
+    parameters.set("from", isBefore(moment(left), begin) ? begin : moment(left));
+    parameters.set("to", isBefore(moment(right), end) ? moment(right) : end);
     location.assign(`/events?${parameters}`);
   };
-  chart.addEventListener("pointerup", end);
+  chart.addEventListener("pointerup", chose);
   chart.addEventListener("pointercancel", () => {
     start = null;
     band.style.width = "0";
@@ -140,18 +144,57 @@ function tail() {
   let missed = 0;
   let isPaused = false;
 
+  /** Where the stream is, to go on there; and how often that was refused. */
+  let place = "";
+  let refused = 0;
+
   function open() {
-    source = new EventSource(`/api/v1/follow?${chosen()}`);
-    source.addEventListener("message", (message) => {
+    const parameters = chosen();
+    for (const name of ["as_known_at", "order"]) parameters.delete(name);
+    if (place) parameters.set("after", place);
+    const mine = new EventSource(`/api/v1/follow?${parameters}`);
+    source = mine;
+    mine.addEventListener("message", (message) => {
+      place = message.lastEventId;
       waiting.push(JSON.parse(message.data));
       if (waiting.length > ROWS) missed += waiting.splice(0, waiting.length - ROWS).length;
     });
-    source.addEventListener("open", () => tell(""));
-    source.addEventListener("error", () => {
-      tell("the server does not answer");
-      const closed = source?.readyState === EventSource.CLOSED;
-      if (closed) setTimeout(() => source && open(), 3000);
+    mine.addEventListener("place", (message) => {
+      place = message.lastEventId;
+      table.dataset.follows = "";
+      tell("");
     });
+    mine.addEventListener("open", () => {
+      refused = 0;
+      tell("");
+    });
+    mine.addEventListener("problem", (message) => tell(message.data));
+    mine.addEventListener("error", () => {
+      if (source !== mine) return;
+      tell("the server does not answer");
+      if (mine.readyState !== EventSource.CLOSED) return;
+      refused += 1;
+      setTimeout(() => source === mine && openAgain(), RETRY);
+    });
+  }
+
+  async function openAgain() {
+    try {
+      // Leads to the login if that is what is missing.
+      await ask("/part/newest", "text");
+    } catch (error) {
+      tell(error.message);
+    }
+    if (refused > 1 && place) {
+      // The place is not known any more.
+      place = "";
+      const gap = document.createElement("tr");
+      const text = cell("Events may be missing here: the server could not go on from where it was.");
+      text.colSpan = 4;
+      gap.append(text);
+      rows.prepend(gap);
+    }
+    if (source) open();
   }
 
   // Once in a while and not with each event, so that many a second do no harm.
@@ -171,7 +214,6 @@ function tail() {
 
   pause.addEventListener("click", () => {
     isPaused = !isPaused;
-    pause.setAttribute("aria-pressed", String(isPaused));
     pause.textContent = isPaused ? "Go on" : "Pause";
   });
   button.addEventListener("click", () => {
@@ -185,6 +227,9 @@ function tail() {
     } else {
       source.close();
       source = null;
+      place = "";
+      waiting = [];
+      delete table.dataset.follows;
       tell("");
     }
     const address = new URL(location.href);

@@ -153,13 +153,13 @@ impl Browser {
         });
     }
 
-    /// Waits until a script returns something that is true.
+    /// Waits until a script returns true or an element.
     #[track_caller]
     pub(crate) fn wait(&self, script: &str) {
         let begun = Instant::now();
         loop {
             let told = self.run(script);
-            if !matches!(told, Value::Null | Value::Bool(false)) {
+            if matches!(told, Value::Bool(true) | Value::Object(_)) {
                 return;
             }
             assert!(begun.elapsed() < WITHIN, "never: {script}\n{}", self.text("body"));

@@ -79,7 +79,7 @@ fn every_page_is_whole_on_a_desktop_in_the_dark_and_on_a_phone() {
             browser.wait(is_there);
             if is_refused(name) {
                 let said = browser.complaints();
-                assert!(said.iter().all(|said| said.contains("status of 4")), "{said:?}");
+                assert!(!said.is_empty() && said.iter().all(|said| said.contains("status of 4")));
             }
             browser.check(name);
         }
@@ -115,6 +115,7 @@ fn what_a_log_line_holds_is_shown_and_never_run() {
     for path in ["/", "/entities", "/events"] {
         browser.go(path);
         browser.wait_text("main", "50%25");
+        assert_ne!(browser.run("return document.title"), json!("run"), "{path}");
     }
     browser.go("/lifecycle?namespace=shop&type=order");
     browser.wait("return document.querySelector('#graph svg')");
@@ -130,6 +131,7 @@ fn what_a_log_line_holds_is_shown_and_never_run() {
     browser.click(".state-table details summary");
     browser.wait_text(".state-table", hostile);
     browser.check("entity-hostile");
+    assert_ne!(browser.run("return document.title"), json!("run"));
     browser.click("a.step[data-key=j]");
     browser.wait_text("[data-field=note]", "x");
     browser.go("/entity?name=shop/order/a%3Cb%3E%26%27");
@@ -176,4 +178,28 @@ fn fifty_thousand_entities_are_listed_sorted_and_counted() {
     browser.click("th:last-child a");
     browser.wait_text("table.entities tbody tr:first-child", "o-49999");
     browser.check("entities-many");
+}
+
+#[test]
+fn all_of_time_is_drawn_and_names_are_searched_within_a_type() {
+    let serving = Serving::start(Log::shop(200));
+    let browser = Browser::open(&serving.address, Look::Desktop);
+    browser.go("/events");
+    browser.wait("return document.querySelector('#histogram svg')");
+    browser.click("main nav.steps a:nth-of-type(5)");
+    browser.wait("return location.search.includes('1970') && document.querySelector('#histogram svg') !== null");
+    let first = browser.run("return document.getElementById('histogram').dataset.from");
+    assert_eq!(first, json!("2026-11-22T10:00:00Z"));
+    // Of every type there are names with a 1.
+    browser.go("/entities?namespace=shop&type=order&text=1&sort=-.amount");
+    browser.wait_text("main", "100, and there are more");
+    let names = browser.text("table.entities tbody");
+    assert!(!names.contains("courier"), "{names}");
+    browser.go("/entities?namespace=shop&type=order&text=-11&where=status%3Dcancelled");
+    browser.wait_text("table.entities", "o-1104");
+    assert_eq!(
+        browser.run("return document.querySelectorAll('table.entities tbody tr').length"),
+        json!(10)
+    );
+    browser.check_quiet();
 }

@@ -9,7 +9,7 @@ use crate::serving::{Log, Serving};
 fn scrub(browser: &Browser, part: f64) {
     browser.run(&format!(
         "const time = document.getElementById('time'); time.value = {}; \
-         time.dispatchEvent(new Event('input', {{ bubbles: true }}))",
+         ['input', 'change'].forEach((name) => time.dispatchEvent(new Event(name, {{ bubbles: true }})))",
         part * 1_000.0
     ));
 }
@@ -111,4 +111,43 @@ fn a_trail_of_a_hundred_thousand_events_is_quick() {
     let last = browser.run("return document.querySelectorAll('ol.trail > li').length");
     assert_eq!(last, json!(36));
     browser.check("entity-long");
+}
+
+#[test]
+fn events_that_share_a_moment_are_all_reached() {
+    let mut log = Log::new()
+        .change(0, "order/o-1", "placed", "first")
+        .change(5_000, "order/o-1", "checked", "second")
+        .change(5_000, "order/o-1", "paid", "third");
+    for number in 0..40 {
+        log = log.change(9_000, "order/o-2", &format!("s{number}"), "x");
+    }
+    let log = log.change(1_000, "order/o-2", "placed", "at first");
+    let serving = Serving::start(log);
+    let browser = Browser::open(&serving.address, Look::Desktop);
+    browser.go("/entity?name=shop/order/o-1");
+    browser.wait_text("[data-field=status]", "paid");
+    browser.press("j");
+    browser.wait_text("[data-field=status]", "placed");
+    browser.press("k");
+    browser.wait_text("[data-field=status]", "paid");
+    browser.go("/entity?name=shop/order/o-2");
+    browser.wait_text("#trail-title + ol + p", "very moment");
+    browser.click("a[data-key=j]");
+    browser.wait_text("[data-field=note]", "at first");
+    browser.check_quiet();
+}
+
+#[test]
+fn what_a_reader_has_opened_stays_open_when_something_happens() {
+    let mut serving = Serving::start(Log::new().change(0, "order/o-1", "placed", "first"));
+    let browser = Browser::open(&serving.address, Look::Desktop);
+    browser.go("/entity?name=shop/order/o-1");
+    browser.click("[data-field=status] summary");
+    browser.run("document.getElementById('at').focus()");
+    browser.fill("#at", "-1");
+    serving.import(Log::new().change(60_000, "order/o-1", "paid", "second"));
+    browser.wait_text("[data-field=status]", "paid");
+    browser.wait("return document.querySelector('[data-field=status] details').open");
+    assert_eq!(browser.run("return document.getElementById('at').value"), json!("-1"));
 }

@@ -30,6 +30,7 @@ pub(crate) async fn guard(
 
 /// The request with the [`Scope`] of whoever asks, and [`Asking`].
 pub(crate) fn admitted(app: &App, mut request: Request) -> Result<Request, Problem> {
+    check_site(request.headers())?;
     let token = match &app.access().tokens {
         None => {
             check_host(&request)?;
@@ -41,6 +42,16 @@ pub(crate) fn admitted(app: &App, mut request: Request) -> Result<Request, Probl
     request.extensions_mut().insert(scope);
     request.extensions_mut().insert(Asking(token));
     Ok(request)
+}
+
+/// Other sites may lead here, as somebody does who shares an address; their pages may not ask for
+/// themselves, even if they cannot read the answer.
+fn check_site(headers: &HeaderMap) -> Result<(), Problem> {
+    let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
+    if !is("sec-fetch-site", "cross-site") || is("sec-fetch-mode", "navigate") {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "pages of other sites may not ask this server"))
 }
 
 /// Where no token is needed, every page in this machine's browsers could ask by a name of its own

@@ -11,8 +11,9 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, type and content.
-const ASSETS: [(&str, &str, &str); 8] = [
+const ASSETS: [(&str, &str, &str); 9] = [
     ("style.css", CSS, include_str!("../../assets/style.css")),
+    ("theme.js", SCRIPT, include_str!("../../assets/theme.js")),
     ("app.js", SCRIPT, include_str!("../../assets/app.js")),
     ("bars.js", SCRIPT, include_str!("../../assets/bars.js")),
     ("overview.js", SCRIPT, include_str!("../../assets/overview.js")),

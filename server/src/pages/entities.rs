@@ -7,8 +7,8 @@ use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
 use statetrail_event::{EntityName, Value};
-use statetrail_query::{Condition, Find, Found, Moment, state as read_state};
-use statetrail_store::{EntityFilter, EventStore, Kind, NamePart};
+use statetrail_query::{Condition, Find, Found, Moment};
+use statetrail_store::{EntityFilter, EventStore, Kind};
 
 use super::Refused;
 use super::frame::{Frame, Place};
@@ -36,6 +36,7 @@ struct Asked {
     /// A text that the name holds.
     text: Option<String>,
     at_text: Option<String>,
+    known_at_text: Option<String>,
     moment: Moment,
     sort: Option<String>,
     after: Option<EntityName>,
@@ -53,12 +54,16 @@ impl Asked {
             filter: params.filter()?,
             text: params.text("text")?,
             at_text: params.first("at"),
+            known_at_text: params.first("as_known_at"),
             moment: params.moment()?,
             sort: params.text("sort")?,
             after: params.parsed("after")?,
         };
         params.finish()?;
-        Ok(asked)
+        // A moment like -15m is another one whenever it is read.
+        let at_text = asked.at_text.is_some().then(|| asked.moment.at.to_string());
+        let known_at_text = asked.moment.as_known_at.map(|known_at| known_at.to_string());
+        Ok(Asked { at_text, known_at_text, ..asked })
     }
 
     /// The address of the same page with another value for one parameter, from its beginning.
@@ -69,6 +74,7 @@ impl Asked {
             ("prefix", self.filter.id_prefix.as_deref()),
             ("text", self.text.as_deref()),
             ("at", self.at_text.as_deref()),
+            ("as_known_at", self.known_at_text.as_deref()),
             ("sort", self.sort.as_deref()),
             ("after", None),
         ];
@@ -131,108 +137,104 @@ pub(super) async fn page(
 
 async fn look(store: &dyn EventStore, asked: Asked) -> Result<Shown, Problem> {
     let kinds = store.kinds().await?;
-    let (found, more, is_cut) = if let Some(text) = &asked.text {
-        let (found, more) = named(store, &asked, text).await?;
-        (found, more, false)
-    } else if let Some(sort) = asked.sort.as_deref().filter(|sort| *sort != "name") {
-        sorted(store, &asked, sort).await?
-    } else {
+    let sort = asked.sort.clone().unwrap_or_else(|| "name".to_owned());
+    if sort == "name" && asked.text.is_none() {
         let Asked { filter, conditions, moment, after, .. } = asked;
         let find = FindParams { filter, conditions, moment, after, limit: PAGE };
         let (found, more) = find_page(store, find).await?;
-        (found, more, false)
-    };
+        return Ok(Shown { kinds, found, more, is_cut: false });
+    }
+    let (found, more, is_cut) = first_ones(store, asked, &sort).await?;
     Ok(Shown { kinds, found, more, is_cut })
 }
 
-/// Those whose names hold a text.
-async fn named(
+/// The first ones in an order, of those whose names hold the text.
+async fn first_ones(
     store: &dyn EventStore,
-    asked: &Asked,
-    text: &str,
-) -> Result<(Vec<Found>, bool), Problem> {
-    let names = store.names(&NamePart::Anywhere(text), PAGE + 1).await?;
-    let more = names.len() > PAGE;
-    let EntityFilter { namespace, entity_type, id_prefix } = &asked.filter;
-    let is_wanted = |name: &&EntityName| {
-        namespace.as_deref().is_none_or(|wanted| wanted == name.namespace())
-            && entity_type.as_deref().is_none_or(|wanted| wanted == name.entity_type())
-            && id_prefix.as_deref().is_none_or(|wanted| name.id().starts_with(wanted))
-    };
-    let mut found = Vec::new();
-    for name in names.iter().take(PAGE).filter(is_wanted) {
-        let Some(state) = read_state(store, name, asked.moment).await? else { continue };
-        let Some(entity) = store.entity(name).await? else { continue };
-        if asked.conditions.iter().all(|condition| condition.holds(&state)) {
-            let (first, last) = (entity.first, entity.last);
-            found.push(Found { name: name.clone(), state, first, last });
-        }
-    }
-    Ok((found, more))
-}
-
-/// The first ones by something else than their names.
-async fn sorted(
-    store: &dyn EventStore,
-    asked: &Asked,
+    asked: Asked,
     sort: &str,
 ) -> Result<(Vec<Found>, bool, bool), Problem> {
-    let (by, is_falling) = match sort.strip_prefix('-') {
-        Some(by) => (by, true),
-        None => (sort, false),
-    };
-    if !matches!(by, "name" | "last") && !by.starts_with('.') {
-        return Err(Problem::bad(
-            "sort is name, last or a dot and a field; - in front turns it round",
-        ));
+    let order = Sort::of(sort)?;
+    let Asked { filter, conditions, moment, after, text, .. } = asked;
+    let is_named =
+        |found: &Found| text.as_deref().is_none_or(|text| found.name.as_str().contains(text));
+    let mut find = Find::new(store, filter, conditions, moment).with_page(1_000);
+    if let Some(after) = after.filter(|_| order.is_by_name()) {
+        find = find.after(after);
     }
-    let order = |a: &Found, b: &Found| {
-        let order = compare(by, a, b);
-        let order = if is_falling { order.reverse() } else { order };
-        order.then_with(|| a.name.cmp(&b.name))
-    };
-    let (filter, conditions) = (asked.filter.clone(), asked.conditions.clone());
-    let mut find = Find::new(store, filter, conditions, asked.moment).with_page(1_000);
-    let (mut best, mut seen): (Vec<Found>, usize) = (Vec::new(), 0);
-    let mut is_cut = false;
+    let (mut best, mut seen, mut fitting): (Vec<Found>, usize, usize) = (Vec::new(), 0, 0);
     while let Some(page) = find.next_page().await? {
         seen += page.len();
+        let page = page.into_iter().filter(is_named);
+        let before = best.len();
         best.extend(page);
-        best.sort_by(order);
+        fitting += best.len() - before;
+        best.sort_by(|a, b| order.compare(a, b));
         best.truncate(PAGE);
-        if seen >= SORTED_MAX {
-            is_cut = true;
+        if order.is_by_name() && fitting > PAGE {
             break;
         }
+        if seen >= SORTED_MAX {
+            return Ok((best, fitting > PAGE, true));
+        }
     }
-    Ok((best, seen > PAGE, is_cut))
+    Ok((best, fitting > PAGE, false))
 }
 
-fn compare(by: &str, a: &Found, b: &Found) -> Ordering {
-    match (by, by.strip_prefix('.')) {
-        ("last", _) => a.last.cmp(&b.last),
-        (_, Some(field)) => compare_values(a.state.get(field), b.state.get(field)),
-        _ => a.name.cmp(&b.name),
+/// What entities are sorted by.
+struct Sort<'a> {
+    by: &'a str,
+    is_falling: bool,
+}
+
+impl Sort<'_> {
+    fn of(text: &str) -> Result<Sort<'_>, Problem> {
+        let (by, is_falling) = match text.strip_prefix('-') {
+            Some(by) => (by, true),
+            None => (text, false),
+        };
+        if !matches!(by, "name" | "last") && !by.starts_with('.') {
+            return Err(Problem::bad(
+                "sort is name, last or a dot and a field; - in front turns it round",
+            ));
+        }
+        Ok(Sort { by, is_falling })
+    }
+
+    /// Whether it is the order in which they are found.
+    fn is_by_name(&self) -> bool {
+        self.by == "name" && !self.is_falling
+    }
+
+    /// What has no value comes last, in either direction.
+    fn compare(&self, a: &Found, b: &Found) -> Ordering {
+        let turned = |order: Ordering| if self.is_falling { order.reverse() } else { order };
+        let order = match (self.by, self.by.strip_prefix('.')) {
+            ("last", _) => turned(a.last.cmp(&b.last)),
+            (_, Some(field)) => match (a.state.get(field), b.state.get(field)) {
+                (None, None) => Ordering::Equal,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(_), None) => Ordering::Less,
+                (Some(a), Some(b)) => turned(compare_values(a, b)),
+            },
+            _ => turned(a.name.cmp(&b.name)),
+        };
+        order.then_with(|| a.name.cmp(&b.name))
     }
 }
 
-/// Numbers by their size, in front of texts; what is missing comes last.
-fn compare_values(a: Option<&Value>, b: Option<&Value>) -> Ordering {
+/// Numbers by their size, in front of texts.
+fn compare_values(a: &Value, b: &Value) -> Ordering {
     let number = |value: &Value| match value {
         Value::Int(number) => Some(*number as f64),
         Value::Number(number) => Some(number.get()),
         Value::Bool(_) | Value::Text(_) => None,
     };
-    match (a, b) {
-        (None, None) => Ordering::Equal,
-        (None, Some(_)) => Ordering::Greater,
+    match (number(a), number(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
         (Some(_), None) => Ordering::Less,
-        (Some(a), Some(b)) => match (number(a), number(b)) {
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => a.to_string().cmp(&b.to_string()),
-        },
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.to_string().cmp(&b.to_string()),
     }
 }
 
@@ -274,6 +276,7 @@ fn form(asked: &Asked, kinds: &[Kind]) -> Markup {
                 ("namespace", &asked.filter.namespace),
                 ("type", &asked.filter.entity_type),
                 ("sort", &asked.sort),
+                ("as_known_at", &asked.known_at_text),
             ] {
                 @if let Some(value) = value { input type="hidden" name=(name) value=(value); }
             }
@@ -331,13 +334,12 @@ fn table(asked: &Asked, shown: &Shown) -> Markup {
     let columns = columns(&shown.found);
     let at = asked.is_past().then_some(asked.moment.at);
     let next = shown.found.last().filter(|_| shown.more).map(|found| found.name.as_str());
-    let is_by_name =
-        asked.sort.as_deref().is_none_or(|sort| sort == "name") && asked.text.is_none();
+    let is_by_name = asked.sort.as_deref().is_none_or(|sort| sort == "name");
     html! {
         p.none role="status" {
             (grouped(shown.found.len() as u64))
             @if shown.more { ", and there are more" }
-            @if shown.is_cut { "; the first " (grouped(SORTED_MAX as u64)) " by name were sorted" }
+            @if shown.is_cut { "; the first " (grouped(SORTED_MAX as u64)) " by name were looked at" }
         }
         div.wide tabindex="0" role="region" aria-label="Entities" { table.entities {
             thead { tr {
@@ -388,15 +390,36 @@ fn heading(asked: &Asked, by: &str, title: &str) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use statetrail_event::{Change, EventId, OrderKey, State, Time};
+
     use super::*;
 
+    fn found(id: &str, amount: Option<Value>) -> Found {
+        let key = OrderKey { time: Time::from_nanos(1), seq: 0, id: EventId([0; 16]) };
+        let mut state = State::new();
+        let changes = amount.map(|amount| Change { field: "amount".into(), value: Some(amount) });
+        state.apply(key, changes.as_slice());
+        let name = EntityName::new("shop", "order", id).unwrap();
+        Found { name, state, first: key.time, last: key.time }
+    }
+
     #[test]
-    fn numbers_come_by_size_and_what_is_missing_last() {
+    fn numbers_come_by_size_and_what_is_missing_last_in_either_direction() {
         let values = [Some(Value::Int(10)), Some(Value::Int(9)), None, Some(Value::text("a"))];
-        let mut sorted: Vec<Option<&Value>> = values.iter().map(Option::as_ref).collect();
-        sorted.sort_by(|a, b| compare_values(*a, *b));
-        let told: Vec<String> =
-            sorted.iter().map(|value| value.map_or("-".to_owned(), ToString::to_string)).collect();
-        assert_eq!(told, ["9", "10", "a", "-"]);
+        let ids = ["ten", "nine", "none", "text"];
+        let all: Vec<Found> =
+            ids.into_iter().zip(values).map(|(id, value)| found(id, value)).collect();
+        for (sort, expected) in [
+            (".amount", ["nine", "ten", "text", "none"]),
+            ("-.amount", ["text", "ten", "nine", "none"]),
+            ("-name", ["text", "ten", "none", "nine"]),
+        ] {
+            let mut sorted = all.clone();
+            let order = Sort::of(sort).unwrap();
+            sorted.sort_by(|a, b| order.compare(a, b));
+            let told: Vec<&str> = sorted.iter().map(|found| found.name.id()).collect();
+            assert_eq!(told, expected, "{sort}");
+        }
+        assert!(Sort::of("amount").is_err());
     }
 }

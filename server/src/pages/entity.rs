@@ -252,9 +252,7 @@ fn state_of(asked: &Asked, shown: &Shown) -> Markup {
         }
         nav.steps aria-label="Events" {
             @if let Some(step) = shown.earlier.first() {
-                @let before = shown.earlier.get(1).map(|step| step.known.event.time);
-                @let before = before.filter(|before| *before < step.known.event.time);
-                @if let Some(before) = before {
+                @if let Some(before) = before(shown, step.known.event.time) {
                     a.button.step data-key="j" href=(asked.at(Some(before))) { "← earlier event" }
                 }
             }
@@ -285,6 +283,14 @@ fn state_of(asked: &Asked, shown: &Shown) -> Markup {
     }
 }
 
+/// The moment of the event before the one at this moment.
+fn before(shown: &Shown, current: Time) -> Option<Time> {
+    let mut times = shown.earlier.iter().map(|step| step.known.event.time);
+    // More events than are shown may share the moment.
+    let hidden = || current.nanos().checked_sub(1).map(Time::from_nanos);
+    times.find(|time| *time < current).or_else(|| hidden().filter(|_| shown.more_earlier))
+}
+
 fn fields_table(asked: &Asked, fields: &[Blame], newest: Option<&Step>) -> Markup {
     let newest = newest.map(|step| step.known.event.key());
     html! {
@@ -292,7 +298,7 @@ fn fields_table(asked: &Asked, fields: &[Blame], newest: Option<&Step>) -> Marku
             thead { tr { th scope="col" { "Field" } th scope="col" { "Value" } th scope="col" { "Set by" } } }
             tbody { @for field in fields {
                 @let event = &field.by.event;
-                tr.changed[Some(event.key()) == newest] data-field=(field.field) {
+                tr.changed[Some(event.key()) == newest] data-field=(field.field) data-key-of={ "f:" (field.field) } {
                     th scope="row" { (field.field) }
                     td { (value(Some(&field.value))) }
                     td {
@@ -342,6 +348,9 @@ fn trail_of(asked: &Asked, shown: &Shown) -> Markup {
             @for (at, step) in shown.earlier.iter().enumerate() { (trail_step(asked, step, at == 0)) }
         }
         @if let (true, Some(time)) = (shown.more_earlier, edge(shown.earlier.last())) {
+            @let is_same = shown.earlier.first().is_some_and(|step| step.known.event.time == time);
+            @let time = if is_same { before(shown, time).unwrap_or(time) } else { time };
+            @if is_same { p.none { "There are more events of this very moment." } }
             p { a.button.step href=(asked.at(Some(time))) { "Earlier events" } }
         }
     }
@@ -351,7 +360,7 @@ fn trail_step(asked: &Asked, step: &Step, is_current: bool) -> Markup {
     let event = &step.known.event;
     let late = step.known.known_at.nanos().saturating_sub(event.time.nanos());
     html! {
-        li aria-current=[is_current.then_some("step")] {
+        li aria-current=[is_current.then_some("step")] data-key-of={ "e:" (event.id) } {
             a.step.when href=(asked.at(Some(event.time))) { (moment(event.time)) }
             " " b { (event.name) }
             (changes(&step.changed))

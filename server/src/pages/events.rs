@@ -1,5 +1,7 @@
 //! Events of all entities by time, with a histogram to choose the time from, and those that arrive.
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
@@ -23,7 +25,7 @@ const PAGE: usize = 100;
 /// What is shown if no time is asked for: so long before the newest event, in nanoseconds.
 const USUAL_SPAN: i64 = 3_600_000_000_000;
 /// Parameters that stay when the time changes.
-const FILTERS: [&str; 5] = ["namespace", "type", "prefix", "event", "text"];
+const FILTERS: [&str; 7] = ["namespace", "type", "prefix", "event", "text", "as_known_at", "order"];
 
 /// What the address asks for.
 #[derive(Clone)]
@@ -38,14 +40,29 @@ struct Asked {
 
 impl Asked {
     fn read(app: &App, mut params: Params) -> Result<Asked, Problem> {
-        let names = FILTERS.into_iter().chain(["from", "to"]);
-        let given: Vec<_> = names.map(|name| (name, params.first(name))).collect();
-        let has_span =
-            given.iter().any(|(name, text)| matches!(*name, "from" | "to") && text.is_some());
+        let mut given: Vec<_> = FILTERS
+            .into_iter()
+            .chain(["from", "to"])
+            .map(|name| (name, params.first(name)))
+            .collect();
         let mut query = timeline_query(&mut params, app.limits())?;
         query.after = params.text("after")?.map(|text| read_place(&text)).transpose()?;
         query.limit = PAGE + 1;
         params.finish()?;
+        // A moment like -15m is another one whenever it is read; those who are shown this page are
+        // to see the same.
+        let moments = [
+            ("from", Some(query.from)),
+            ("to", Some(query.to)),
+            ("as_known_at", query.as_known_at),
+        ];
+        for (name, moment) in moments {
+            if let Some((_, Some(text))) = given.iter_mut().find(|(given, _)| *given == name) {
+                *text = moment.map(|moment| moment.to_string()).unwrap_or_default();
+            }
+        }
+        let is_span = |name: &str| matches!(name, "from" | "to");
+        let has_span = given.iter().any(|(name, text)| is_span(name) && text.is_some());
         let has_place = query.after.is_some();
         Ok(Asked { query, given, has_place, has_span })
     }
@@ -85,9 +102,11 @@ pub(super) async fn page(
 ) -> Result<Markup, Refused> {
     let now = params.now();
     let asked = Asked::read(&app, params)?;
-    let question = asked.clone();
-    let shown = app
-        .ask(&scope, move |store: ScopedStore| async move { look(&store, question, now).await })
+    let (question, longest) = (asked.clone(), app.limits().range);
+    let shown =
+        app.ask(&scope, move |store: ScopedStore| async move {
+            look(&store, question, now, longest).await
+        })
         .await?;
     let frame = Frame {
         title: "Events",
@@ -98,14 +117,19 @@ pub(super) async fn page(
     Ok(frame.around(&content(&asked, &shown)))
 }
 
-async fn look(store: &dyn EventStore, asked: Asked, now: Time) -> Result<Shown, Problem> {
+async fn look(
+    store: &dyn EventStore,
+    asked: Asked,
+    now: Time,
+    longest: Duration,
+) -> Result<Shown, Problem> {
     let Asked { mut query, has_span, .. } = asked;
     let newest = edge(store, &query, Order::NewestFirst).await?;
     if !has_span {
         let end = newest.unwrap_or(now);
         query.from = Time::from_nanos(end.nanos().saturating_sub(USUAL_SPAN));
     }
-    let span = whole(store, &query, newest.unwrap_or(now)).await?;
+    let span = whole(store, &query, newest.unwrap_or(now), longest).await?;
     let mut events = store.timeline(&query).await?;
     let more = events.len() > PAGE;
     events.truncate(PAGE);
@@ -129,18 +153,18 @@ async fn edge(
     Ok(store.timeline(&edge).await?.first().map(|known| known.event.time))
 }
 
-/// A span that has two ends.
+/// What the histogram shows: no more than there are events, and no more than is counted at once.
 async fn whole(
     store: &dyn EventStore,
     query: &TimelineQuery,
     newest: Time,
+    longest: Duration,
 ) -> Result<(Time, Time), Problem> {
-    let to = if query.to == Time::MAX { newest } else { query.to };
-    let from = match query.from {
-        Time::MIN => edge(store, query, Order::OldestFirst).await?.unwrap_or(to),
-        from => from,
-    };
-    Ok((from.min(to), to))
+    let to = query.to.min(newest.max(query.from));
+    let oldest = edge(store, query, Order::OldestFirst).await?.unwrap_or(to);
+    let longest = i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
+    let earliest = Time::from_nanos(to.nanos().saturating_sub(longest));
+    Ok((query.from.max(oldest).max(earliest).min(to), to))
 }
 
 fn content(asked: &Asked, shown: &Shown) -> Markup {
@@ -150,7 +174,7 @@ fn content(asked: &Asked, shown: &Shown) -> Markup {
         (form(asked, &shown.kinds))
         figure #histogram data-from=(from) data-to=(to) {
             div.chart tabindex="-1" title="Drag over a stretch of time to look at it" {}
-            figcaption.legend role="status" {}
+            figcaption.legend {}
         }
         nav.steps aria-label="Time" {
             @for (title, length) in SPANS {
@@ -158,7 +182,7 @@ fn content(asked: &Asked, shown: &Shown) -> Markup {
             }
             a.button href=(asked.with(&[("from", Some("1970-01-01")), ("to", None), ("after", None)])) { "All" }
             button #tail type="button" aria-pressed="false" disabled { "Live tail" }
-            button #pause type="button" aria-pressed="false" hidden { "Pause" }
+            button #pause type="button" hidden { "Pause" }
         }
         @if shown.events.is_empty() { (nothing(asked, shown)) }
         @else { (table(asked, shown)) }
@@ -201,6 +225,9 @@ fn form(asked: &Asked, kinds: &[Kind]) -> Markup {
             label { "Line holds" input name="text" value=[asked.text("text")] autocomplete="off"; }
             label { "From" input.moment name="from" value=[asked.text("from")] placeholder="-1h" autocomplete="off"; }
             label { "To" input.moment name="to" value=[asked.text("to")] placeholder="now" autocomplete="off"; }
+            @for name in ["as_known_at", "order"] {
+                @if let Some(value) = asked.text(name) { input type="hidden" name=(name) value=(value); }
+            }
             button type="submit" { "Find" }
         }
     }

@@ -44,6 +44,7 @@ impl Frame<'_> {
                     link rel="icon" type="image/svg+xml" href=(address("icon.svg"));
                     link rel="stylesheet" href=(address("style.css"));
                     // Before the page is drawn, so that it is not drawn in the wrong colours first.
+                    script src=(address("theme.js")) {}
                     script src=(address("app.js")) type="module" {}
                     @for script in self.scripts {
                         script src=(address(script)) type="module" {}

@@ -2,8 +2,9 @@
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::StatusCode;
 use maud::{Markup, html};
-use statetrail_query::{By, Lifecycle};
+use statetrail_query::{By, Lifecycle, LifecycleStep, state_field};
 use statetrail_store::{EventStore, Kind};
 
 use super::Refused;
@@ -38,9 +39,7 @@ impl Asked {
         let at_text = params.first("at");
         let (namespace, entity_type) = (params.text("namespace")?, params.text("type")?);
         let asked = Asked {
-            kind: namespace
-                .zip(entity_type)
-                .map(|(namespace, entity_type)| Kind { namespace, entity_type }),
+            kind: kind_of(namespace, entity_type)?,
             by: params.text("by")?,
             at: params.time("at")?.unwrap_or(params.now()),
             at_text,
@@ -48,7 +47,9 @@ impl Asked {
             to: params.text("to")?,
         };
         params.finish()?;
-        Ok(asked)
+        // A moment like -15m is another one whenever it is read.
+        let at_text = asked.at_text.is_some().then(|| asked.at.to_string());
+        Ok(Asked { at_text, ..asked })
     }
 
     fn address(&self, kind: &Kind, by: Option<&str>, step: Option<(Option<&str>, &str)>) -> String {
@@ -65,12 +66,24 @@ impl Asked {
     }
 }
 
+fn kind_of(
+    namespace: Option<String>,
+    entity_type: Option<String>,
+) -> Result<Option<Kind>, Problem> {
+    match (namespace, entity_type) {
+        (None, None) => Ok(None),
+        (Some(namespace), Some(entity_type)) => Ok(Some(Kind { namespace, entity_type })),
+        _ => Err(Problem::bad("namespace and type belong together")),
+    }
+}
+
 /// What is shown.
 struct Shown {
     kinds: Vec<Kind>,
     kind: Option<Kind>,
     fields: Vec<String>,
-    lifecycle: Option<(By, Lifecycle)>,
+    /// The lifecycle, or why there is none to be seen.
+    lifecycle: Option<Result<(By, Lifecycle), String>>,
 }
 
 /// `GET /lifecycle`
@@ -93,10 +106,13 @@ pub(super) async fn page(
     Ok(frame.around(&content))
 }
 
-/// Without a kind in the address, the first one is shown that has a lifecycle.
+/// Without a kind in the address, the first one is shown that has a field with states.
 async fn look(store: &dyn EventStore, asked: Asked) -> Result<Shown, Problem> {
     let kinds = store.kinds().await?;
-    let kind = asked.kind.or_else(|| kinds.first().cloned());
+    let kind = match asked.kind {
+        Some(kind) => Some(kind),
+        None => first_with_states(store, &kinds).await?,
+    };
     let Some(kind) = kind else {
         return Ok(Shown { kinds, kind, fields: Vec::new(), lifecycle: None });
     };
@@ -108,8 +124,24 @@ async fn look(store: &dyn EventStore, asked: Asked) -> Result<Shown, Problem> {
     let sample = store.entities(&filter, None, 1).await?;
     let fields = sample.iter().flat_map(|entity| entity.state.fields());
     let fields: Vec<String> = fields.take(FIELDS).map(|(field, _, _)| field.to_owned()).collect();
-    let lifecycle = lifecycle_of(store, &kind, asked.by, asked.at).await?;
+    let lifecycle = match lifecycle_of(store, &kind, asked.by, asked.at).await {
+        Ok(lifecycle) => Ok(lifecycle),
+        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => Err(problem.detail),
+        Err(problem) => return Err(problem),
+    };
     Ok(Shown { kinds, kind: Some(kind), fields, lifecycle: Some(lifecycle) })
+}
+
+async fn first_with_states(
+    store: &dyn EventStore,
+    kinds: &[Kind],
+) -> Result<Option<Kind>, Problem> {
+    for kind in kinds {
+        if state_field(store, kind).await?.is_some() {
+            return Ok(Some(kind.clone()));
+        }
+    }
+    Ok(kinds.first().cloned())
 }
 
 fn content(asked: &Asked, shown: &Shown) -> Markup {
@@ -124,16 +156,22 @@ fn content(asked: &Asked, shown: &Shown) -> Markup {
             }
         } }
         @match (&shown.kind, &shown.lifecycle) {
-            (Some(kind), Some((by, lifecycle))) => (of_kind(asked, shown, kind, by, lifecycle)),
+            (Some(kind), Some(lifecycle)) => (of_kind(asked, shown, kind, lifecycle)),
             _ => section.notice { h2 { "Nothing found" } p { "The store holds no entity that you may see yet." } },
         }
     }
 }
 
-fn of_kind(asked: &Asked, shown: &Shown, kind: &Kind, by: &By, lifecycle: &Lifecycle) -> Markup {
-    let by_text = match by {
-        By::Event => "event",
-        By::Field(field) => field,
+fn of_kind(
+    asked: &Asked,
+    shown: &Shown,
+    kind: &Kind,
+    lifecycle: &Result<(By, Lifecycle), String>,
+) -> Markup {
+    let by_text = match lifecycle {
+        Ok((By::Event, _)) => "event",
+        Ok((By::Field(field), _)) => field,
+        Err(_) => asked.by.as_deref().unwrap_or("event"),
     };
     let others = shown.fields.iter().map(String::as_str).chain(["event"]);
     let kind_of_entities =
@@ -152,22 +190,41 @@ fn of_kind(asked: &Asked, shown: &Shown, kind: &Kind, by: &By, lifecycle: &Lifec
             button type="submit" { "Show" }
             a.button href=(address("/entities", &kind_of_entities)) { "Entities" }
         }
-        @if lifecycle.steps.is_empty() {
-            section.notice {
+        @match lifecycle {
+            Err(problem) => section.notice {
+                h2 { "Too many values" }
+                p { (problem) "." }
+                p { a href=(asked.address(kind, Some("event"), None)) { "Show it by events" } }
+            },
+            Ok((_, lifecycle)) if lifecycle.steps.is_empty() => section.notice {
                 h2 { "Nothing found" }
-                p { "No " (kind.entity_type) " ever had " @if *by == By::Event { "an event" } @else { "a value in " code { (by_text) } }
+                p { "No " (kind.entity_type) " ever had "
+                    @if by_text == "event" { "an event" } @else { "a value in " code { (by_text) } }
                     " up to " (moment(asked.at)) "." }
+            },
+            Ok((_, lifecycle)) => {
+                p.none {
+                    "As " (grouped(lifecycle.entities as u64)) " entities went"
+                    @if lifecycle.is_sample { ", those to which something happened last" }
+                    ". A click on an arrow lists the entities that went that way."
+                    @if lifecycle.steps.len() > STEPS {
+                        " Of " (grouped(lifecycle.steps.len() as u64)) " different steps the "
+                        (STEPS) " most frequent are shown."
+                    }
+                }
+                (graph(asked, kind, by_text, lifecycle))
+                (steps_table(asked, kind, by_text, lifecycle))
             }
-        } @else {
-            p.none {
-                "As " (grouped(lifecycle.entities as u64)) " entities went"
-                @if lifecycle.is_sample { ", those to which something happened last" }
-                ". A click on an arrow lists the entities that went that way."
-            }
-            (graph(asked, kind, by_text, lifecycle))
-            (steps_table(asked, kind, by_text, lifecycle))
         }
     }
+}
+
+/// The steps that were taken most often.
+fn frequent(lifecycle: &Lifecycle) -> Vec<&LifecycleStep> {
+    let mut steps: Vec<_> = lifecycle.steps.iter().collect();
+    steps.sort_by_key(|step| std::cmp::Reverse(step.count));
+    steps.truncate(STEPS);
+    steps
 }
 
 /// What the script draws: places and steps stand in the table below as well.
@@ -184,9 +241,8 @@ fn graph(asked: &Asked, kind: &Kind, by: &str, lifecycle: &Lifecycle) -> Markup 
             })
         })
         .collect();
-    let steps: Vec<serde_json::Value> = lifecycle
-        .steps
-        .iter()
+    let steps: Vec<serde_json::Value> = frequent(lifecycle)
+        .into_iter()
         .map(|step| {
             let way = (step.from.as_deref(), &*step.to);
             serde_json::json!({
@@ -203,12 +259,10 @@ fn graph(asked: &Asked, kind: &Kind, by: &str, lifecycle: &Lifecycle) -> Markup 
 }
 
 fn steps_table(asked: &Asked, kind: &Kind, by: &str, lifecycle: &Lifecycle) -> Markup {
-    let mut steps: Vec<_> = lifecycle.steps.iter().collect();
-    steps.sort_by_key(|step| std::cmp::Reverse(step.count));
     let is_chosen = |from: Option<&str>, to: &str| {
         asked.to.as_deref() == Some(to) && asked.from.as_deref() == from
     };
-    let chosen = steps.iter().find(|step| is_chosen(step.from.as_deref(), &step.to));
+    let chosen = lifecycle.steps.iter().find(|step| is_chosen(step.from.as_deref(), &step.to));
     html! {
         div.columns {
             section aria-labelledby="steps-title" {
@@ -218,7 +272,7 @@ fn steps_table(asked: &Asked, kind: &Kind, by: &str, lifecycle: &Lifecycle) -> M
                         th scope="col" { "From" } th scope="col" { "To" }
                         th.number scope="col" { "Times" } th.number scope="col" { "Median" }
                     } }
-                    tbody { @for step in steps.iter().take(STEPS) {
+                    tbody { @for step in frequent(lifecycle) {
                         @let way = (step.from.as_deref(), &*step.to);
                         tr.changed[is_chosen(way.0, way.1)] {
                             td { @match way.0 { Some(from) => span.state { (from) }, None => span.none { "first seen" } } }

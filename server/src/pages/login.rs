@@ -82,7 +82,8 @@ pub(super) async fn log_in(State(app): State<App>, Form(given): Form<LogIn>) -> 
     let Some(tokens) = &app.access().tokens else {
         return Redirect::to("/").into_response();
     };
-    if tokens.find(token).is_none() {
+    let is_cookie = token.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte));
+    if !is_cookie || tokens.find(token).is_none() {
         let next = given.next.as_deref();
         return (StatusCode::UNAUTHORIZED, form(next, true)).into_response();
     }

@@ -55,7 +55,7 @@ fn full(counts: &[KindCount], events: &[KnownEvent]) -> Markup {
         h1.unseen { "Overview" }
         section aria-labelledby="rate-title" {
             h2 #rate-title { "Events per second" span.aside { " the last five minutes, by type" } }
-            figure #rate { div.chart aria-hidden="true" {} figcaption.legend role="status" {} }
+            figure #rate { div.chart aria-hidden="true" {} figcaption.legend {} }
         }
         div.columns {
             section aria-labelledby="kinds-title" {

@@ -52,9 +52,9 @@ pub(super) fn moment_text(time: Time) -> String {
 pub(super) fn length(nanos: i64) -> String {
     let seconds = nanos.max(0) as f64 / 1e9;
     match seconds {
-        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
-        s if s < 60.0 => format!("{s:.1} s"),
-        s if s < 3_600.0 => format!("{:.0} min {:.0} s", (s / 60.0).floor(), s % 60.0),
+        s if s < 1.0 => format!("{:.0} ms", (s * 1e3).floor()),
+        s if s < 60.0 => format!("{:.1} s", (s * 10.0).floor() / 10.0),
+        s if s < 3_600.0 => format!("{:.0} min {:.0} s", (s / 60.0).floor(), (s % 60.0).floor()),
         s if s < 86_400.0 => {
             format!("{:.0} h {:.0} min", (s / 3_600.0).floor(), (s % 3_600.0 / 60.0).floor())
         }
@@ -142,7 +142,10 @@ mod tests {
     fn lengths_and_numbers_are_readable() {
         for (nanos, text) in [
             (3_000_000, "3 ms"),
+            (999_700_000, "999 ms"),
             (1_500_000_000, "1.5 s"),
+            (59_990_000_000, "59.9 s"),
+            (119_700_000_000, "1 min 59 s"),
             (90_000_000_000, "1 min 30 s"),
             (3_700_000_000_000, "1 h 1 min"),
             (180_000_000_000_000, "2 d 2 h"),

@@ -37,7 +37,7 @@ impl IntoResponse for Refused {
                     } }
                 }
                 @if status.is_server_error() {
-                    p { "This page asks again by itself when it is loaded again; nothing is lost." }
+                    p { "Nothing is lost. Load the page again to ask again." }
                 }
                 p { a href="/" { "Overview" } " · " a href="/entities" { "Entities" } }
             }

@@ -202,6 +202,11 @@ fn without_tokens_only_names_of_this_machine_are_answered_to() {
         for own in ["localhost", "LOCALHOST:80", "127.0.0.1:9", "[::1]:80"] {
             assert_eq!(ask(path, own), 200, "{own}");
         }
+        let from_elsewhere = |mode: &str| {
+            let headers = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", mode)];
+            server.get_with(path, &headers).status
+        };
+        assert_eq!((from_elsewhere("navigate"), from_elsewhere("no-cors")), (200, 403), "{path}");
         for other in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", ""] {
             assert_eq!(ask(path, other), 421, "{other}");
         }

@@ -75,6 +75,7 @@ pub fn run(
     output: &mut Output<'_>,
 ) -> Result<Exit, Failure> {
     let start = Instant::now();
+    dashboard(args)?;
     let place = match store {
         Some(typed) => store_address(Some(typed))?,
         None => StoreAddress::Sqlite(demo_store_path()?),
@@ -130,11 +131,20 @@ fn stay_open(
     if output.is_text() {
         writeln!(output, "\nThe shop has opened again and works until you end this.")?;
     }
-    let settings = Settings::local(args.listen.unwrap_or(DASHBOARD));
+    let settings = dashboard(args)?;
     let serving = Serving { settings, store, port_may_differ: args.listen.is_none() };
     let served = serve_until_a_signal(&serving, output);
     shop.close();
     served
+}
+
+/// How the dashboard is to be served. A demo has no tokens, so nobody else may reach it.
+fn dashboard(args: &DemoArgs) -> Result<Settings, Failure> {
+    let settings = Settings::local(args.listen.unwrap_or(DASHBOARD));
+    settings.check().map_err(|error| {
+        Failure::new(Exit::Usage, error).hint("statetrail serve takes --tokens; the demo does not")
+    })?;
+    Ok(settings)
 }
 
 fn shop_rules() -> Result<RuleSet, Failure> {
