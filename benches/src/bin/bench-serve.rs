@@ -356,7 +356,8 @@ fn follow(report: &mut Report, runtime: &Arc<Runtime>, store: Arc<SqliteStore>) 
     }
     let stored = begun.elapsed();
     for follower in followers {
-        let taken = runtime.block_on(tokio::time::timeout(FOLLOWED_WITHIN, follower));
+        let waiting = async { tokio::time::timeout(FOLLOWED_WITHIN, follower).await };
+        let taken = runtime.block_on(waiting);
         let taken = taken.context("a client did not get every event")???;
         ensure!(taken == sum, "a client got other events than were stored, or one of them twice");
     }
