@@ -23,7 +23,7 @@ pub(super) async fn go(
     params.finish()?;
     let name = app
         .ask(&scope, move |store: ScopedStore| async move {
-            Ok(statetrail_query::resolve(&store, &typed).await?)
+            Ok(statetrail_query::resolve(&store, typed.trim()).await?)
         })
         .await?;
     Ok(Redirect::to(&entity_address(name.as_str(), at)))
