@@ -6,8 +6,8 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
-use statetrail_event::Value;
-use statetrail_query::Found;
+use statetrail_event::{EntityName, Value};
+use statetrail_query::{Found, Moment};
 use statetrail_store::EntityFilter;
 use utoipa::ToSchema;
 
@@ -21,6 +21,16 @@ use crate::routes::App;
 /// The kind of entity that a filter reports as; its id is the node's name.
 const NAMESPACE: &str = "statetrail";
 const ENTITY_TYPE: &str = "filter";
+/// The search for what filters reported up to a moment.
+pub(crate) fn find_filters(moment: Moment, after: Option<EntityName>, limit: usize) -> FindParams {
+    let filter = EntityFilter {
+        namespace: Some(NAMESPACE.to_owned()),
+        entity_type: Some(ENTITY_TYPE.to_owned()),
+        id_prefix: None,
+    };
+    FindParams { filter, conditions: Vec::new(), moment, after, limit }
+}
+
 /// How the fields begin that count the lines that the rules of a file matched.
 const OF_FILE: &str = "matched.";
 
@@ -124,18 +134,8 @@ pub(super) async fn filters(
     Extension(scope): Extension<Scope>,
     mut params: Params,
 ) -> Result<Response, Problem> {
-    let filter = EntityFilter {
-        namespace: Some(NAMESPACE.to_owned()),
-        entity_type: Some(ENTITY_TYPE.to_owned()),
-        id_prefix: None,
-    };
-    let find = FindParams {
-        filter,
-        conditions: Vec::new(),
-        moment: params.moment()?,
-        after: params.parsed("after")?,
-        limit: params.limit(app.limits().page)?,
-    };
+    let find =
+        find_filters(params.moment()?, params.parsed("after")?, params.limit(app.limits().page)?);
     params.finish()?;
     let question = move |store| async move { find_page(&store, find).await };
     let (found, more) = app.ask(&scope, question).await?;

@@ -4,7 +4,7 @@ mod described;
 pub(crate) mod entities;
 mod entity;
 pub(crate) mod events;
-mod filters;
+pub(crate) mod filters;
 mod follow;
 mod openapi;
 pub(crate) mod params;

@@ -5,15 +5,16 @@ use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
 use statetrail_event::Time;
-use statetrail_query::{Find, Found, KindCount, Moment, Resting, resting};
-use statetrail_store::{EntityFilter, EventStore, KnownEvent, Order, TimelineQuery};
+use statetrail_query::{Found, KindCount, Moment, Resting, resting};
+use statetrail_store::{EventStore, KnownEvent, Order, TimelineQuery};
 
 use super::Refused;
 use super::frame::{Frame, Place};
 use super::login;
 use super::pieces::{address, encoded, entity_link, grouped, length, moment, value};
 use crate::access::{Scope, ScopedStore};
-use crate::api::entities::count_kinds;
+use crate::api::entities::{count_kinds, find_page};
+use crate::api::filters::find_filters;
 use crate::api::params::Params;
 use crate::problem::Problem;
 use crate::routes::App;
@@ -238,16 +239,9 @@ pub(super) async fn filters_part(
 ) -> Result<Markup, Problem> {
     let at = params.now();
     params.finish()?;
-    let filters = app
-        .ask(&scope, move |store: ScopedStore| async move {
-            let filter = EntityFilter {
-                namespace: Some("statetrail".to_owned()),
-                entity_type: Some("filter".to_owned()),
-                id_prefix: None,
-            };
-            let mut find = Find::new(&store, filter, Vec::new(), Moment::at(at)).with_page(FILTERS);
-            Ok(find.next_page().await?.unwrap_or_default())
-        })
+    let find = find_filters(Moment::at(at), None, FILTERS);
+    let (filters, _) = app
+        .ask(&scope, move |store: ScopedStore| async move { find_page(&store, find).await })
         .await?;
     Ok(filters_table(&filters, at))
 }
