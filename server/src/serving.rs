@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,10 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use openssl::ssl::{AlpnError, Ssl, SslAcceptor, SslFiletype, SslMethod, select_next_proto};
+use openssl::error::ErrorStack;
+use openssl::pkey::{PKey, Private};
+use openssl::ssl::{AlpnError, Ssl, SslAcceptor, SslMethod, select_next_proto};
+use openssl::x509::X509;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -40,13 +44,15 @@ pub enum ServingError {
         /// What the system said.
         cause: io::Error,
     },
-    /// The files of the certificate are wrong.
-    #[error("{file}: {cause}")]
+    /// The file of the certificate or of its key cannot be used.
+    #[error("{option} {file}: {reason}")]
     Tls {
+        /// What named the file.
+        option: &'static str,
         /// The file.
         file: String,
-        /// What OpenSSL said.
-        cause: openssl::error::ErrorStack,
+        /// What is wrong with it.
+        reason: String,
     },
 }
 
@@ -55,19 +61,63 @@ pub enum ServingError {
 /// # Errors
 /// When they cannot be read, or do not fit together.
 pub fn tls_acceptor(tls: &Tls) -> Result<SslAcceptor, ServingError> {
-    let failed = |file: &std::path::Path| {
+    let wrong = |option, file: &Path, reason: String| {
         let file = file.display().to_string();
-        |cause| ServingError::Tls { file, cause }
+        ServingError::Tls { option, file, reason }
     };
-    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())
-        .map_err(failed(&tls.certificate))?;
-    builder.set_certificate_chain_file(&tls.certificate).map_err(failed(&tls.certificate))?;
-    builder.set_private_key_file(&tls.key, SslFiletype::PEM).map_err(failed(&tls.key))?;
-    builder.check_private_key().map_err(failed(&tls.key))?;
+    let wrong_certificate = |reason| wrong("--tls-cert", &tls.certificate, reason);
+    let wrong_key = |reason| wrong("--tls-key", &tls.key, reason);
+    let chain = read_chain(&tls.certificate).map_err(wrong_certificate)?;
+    let key = read_key(&tls.key).map_err(wrong_key)?;
+    let refused = |error: ErrorStack| wrong_certificate(reason_of(&error));
+    let mut builder =
+        SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(refused)?;
+    let mut chain = chain.into_iter();
+    if let Some(own) = chain.next() {
+        builder.set_certificate(&own).map_err(refused)?;
+    }
+    for issuer in chain {
+        builder.add_extra_chain_cert(issuer).map_err(refused)?;
+    }
+    let fits = builder.set_private_key(&key).and_then(|()| builder.check_private_key());
+    fits.map_err(|error| {
+        let certificate = tls.certificate.display();
+        wrong_key(format!("not the key of the certificate in {certificate}: {}", reason_of(&error)))
+    })?;
     builder.set_alpn_select_callback(|_, offered| {
         select_next_proto(b"\x08http/1.1", offered).ok_or(AlpnError::NOACK)
     });
     Ok(builder.build())
+}
+
+/// The server's own certificate, and behind it those that lead to one that clients know.
+fn read_chain(file: &Path) -> Result<Vec<X509>, String> {
+    let chain = X509::stack_from_pem(&read(file)?)
+        .map_err(|error| format!("a certificate in it cannot be read: {}", reason_of(&error)))?;
+    if chain.is_empty() {
+        Err("there is no certificate in PEM in it".to_owned())
+    } else {
+        Ok(chain)
+    }
+}
+
+fn read_key(file: &Path) -> Result<PKey<Private>, String> {
+    // A key with a passphrase gets an empty one: OpenSSL itself would ask the terminal.
+    let key = PKey::private_key_from_pem_callback(&read(file)?, |_| Ok(0));
+    key.map_err(|error| {
+        let reason = reason_of(&error);
+        format!("there is no private key in PEM, without a passphrase, in it: {reason}")
+    })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))
+}
+
+/// What OpenSSL says first; the rest follows from it.
+fn reason_of(error: &ErrorStack) -> String {
+    let reason = error.errors().first().and_then(openssl::error::Error::reason);
+    reason.unwrap_or("OpenSSL does not say why").to_owned()
 }
 
 /// Binds the address.

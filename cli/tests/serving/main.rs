@@ -1,0 +1,10 @@
+//! `statetrail serve` and `token`: the real binary, asked over its port.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod starting;
+mod support;
+mod tls;

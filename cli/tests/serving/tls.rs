@@ -1,0 +1,257 @@
+//! HTTPS: who trusts the certificate gets answers, and nobody holds up others.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::ssl::{HandshakeError, SslConnector, SslMethod, SslStream};
+use openssl::symm::Cipher;
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::{X509, X509NameBuilder};
+
+use crate::common::Place;
+use crate::support::{Answer, Serving, exchange, get_request, token};
+
+const FILES: [&str; 4] = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+const PATH: &str = "/api/v1/state/shop/order/o-1042?at=2026-11-22T10:03:07Z";
+
+/// A certificate with its key.
+struct Identity {
+    certificate: X509,
+    key: PKey<Private>,
+}
+
+impl Identity {
+    /// Signed by itself, for a server on this machine.
+    fn own() -> Identity {
+        Identity::new("server", None, false)
+    }
+
+    /// Signed by an issuer, else by itself.
+    fn new(name: &str, issuer: Option<&Identity>, is_authority: bool) -> Identity {
+        let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
+        let mut subject = X509NameBuilder::new().unwrap();
+        subject.append_entry_by_text("CN", name).unwrap();
+        let subject = subject.build();
+        let mut serial = BigNum::new().unwrap();
+        serial.rand(64, MsbOption::ONE, false).unwrap();
+        let mut builder = X509::builder().unwrap();
+        builder.set_version(2).unwrap();
+        builder.set_serial_number(&serial.to_asn1_integer().unwrap()).unwrap();
+        builder.set_subject_name(&subject).unwrap();
+        let issuer_name = issuer.map_or(&*subject, |issuer| issuer.certificate.subject_name());
+        builder.set_issuer_name(issuer_name).unwrap();
+        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
+        builder.set_pubkey(&key).unwrap();
+        if is_authority {
+            let constraints = BasicConstraints::new().critical().ca().build().unwrap();
+            builder.append_extension(constraints).unwrap();
+        } else {
+            let mut names = SubjectAlternativeName::new();
+            let context = builder.x509v3_context(None, None);
+            let names = names.dns("localhost").ip("127.0.0.1").build(&context).unwrap();
+            builder.append_extension(names).unwrap();
+        }
+        let signing = issuer.map_or(&key, |issuer| &issuer.key);
+        builder.sign(signing, MessageDigest::sha256()).unwrap();
+        Identity { certificate: builder.build(), key }
+    }
+
+    fn certificate_pem(&self) -> Vec<u8> {
+        self.certificate.to_pem().unwrap()
+    }
+
+    fn key_pem(&self) -> Vec<u8> {
+        self.key.private_key_to_pem_pkcs8().unwrap()
+    }
+
+    /// Writes the files that a server is given.
+    fn write(&self, place: &Place) {
+        place.write("cert.pem", self.certificate_pem());
+        place.write("key.pem", self.key_pem());
+    }
+}
+
+/// A server with a certificate of its own over the usual log.
+fn start(place: &Place, identity: &Identity, args: &[&str]) -> Serving {
+    identity.write(place);
+    let serving = Serving::start(place, &[&FILES, args].concat());
+    assert_eq!(serving.scheme, "https");
+    serving
+}
+
+/// Shakes hands as a client that trusts only one certificate.
+fn shake(
+    serving: &Serving,
+    trusted: &X509,
+    name: &str,
+) -> Result<SslStream<TcpStream>, HandshakeError<TcpStream>> {
+    let mut store = X509StoreBuilder::new().unwrap();
+    store.add_cert(trusted.clone()).unwrap();
+    let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    builder.set_cert_store(store.build());
+    builder.set_alpn_protos(b"\x02h2\x08http/1.1").unwrap();
+    builder.build().connect(name, serving.connect())
+}
+
+fn get(serving: &Serving, trusted: &X509, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let stream = shake(serving, trusted, "127.0.0.1").unwrap();
+    exchange(stream, &get_request(path, headers))
+}
+
+#[track_caller]
+fn assert_answers(serving: &Serving, trusted: &X509) {
+    let answer = get(serving, trusted, PATH, &[]);
+    assert_eq!((answer.status, &answer.json()["state"]["status"]), (200, &"paid".into()));
+}
+
+#[test]
+fn who_trusts_the_certificate_gets_answers_and_nobody_else_does() {
+    let (place, identity) = (Place::with_log(), Identity::own());
+    let serving = start(&place, &identity, &[]);
+    assert_answers(&serving, &identity.certificate);
+    let stream = shake(&serving, &identity.certificate, "localhost").unwrap();
+    assert_eq!(stream.ssl().selected_alpn_protocol(), Some(&b"http/1.1"[..]));
+    let other = Identity::own();
+    assert!(shake(&serving, &other.certificate, "127.0.0.1").is_err(), "another certificate");
+    assert!(shake(&serving, &identity.certificate, "statetrail.example").is_err(), "another name");
+    assert_answers(&serving, &identity.certificate);
+    assert_eq!(serving.end(), Some(0));
+}
+
+#[test]
+fn certificates_behind_the_first_lead_to_the_authority() {
+    let place = Place::with_log();
+    let root = Identity::new("root", None, true);
+    let between = Identity::new("between", Some(&root), true);
+    let server = Identity::new("server", Some(&between), false);
+    server.write(&place);
+    let alone = Serving::start(&place, &FILES);
+    assert!(shake(&alone, &root.certificate, "127.0.0.1").is_err(), "nothing leads to the root");
+    place.write("cert.pem", [server.certificate_pem(), between.certificate_pem()].concat());
+    assert_answers(&Serving::start(&place, &FILES), &root.certificate);
+}
+
+#[test]
+fn the_token_of_a_browser_goes_over_tls_only() {
+    let (place, identity) = (Place::with_log(), Identity::own());
+    let (token, table) = token(&place);
+    place.write("tokens.toml", table);
+    let form = format!("token={token}");
+    let length = form.len();
+    let log_in = format!(
+        "POST /login HTTP/1.0\r\nHost: localhost\r\nContent-Length: {length}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
+    );
+    let serving = start(&place, &identity, &["--tokens", "tokens.toml"]);
+    let trusted = &identity.certificate;
+    let answer = exchange(shake(&serving, trusted, "127.0.0.1").unwrap(), &log_in);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    let mut cookie = answer.header("set-cookie").unwrap().split("; ");
+    let pair = cookie.next().unwrap();
+    let attributes: Vec<&str> = cookie.collect();
+    assert!(attributes.contains(&"Secure") && attributes.contains(&"HttpOnly"), "{attributes:?}");
+    assert_eq!(get(&serving, trusted, "/", &[]).status, 303, "to where a token is asked for");
+    assert_eq!(get(&serving, trusted, "/", &[("Cookie", pair)]).status, 200);
+    assert_eq!(get(&serving, trusted, PATH, &[("Cookie", pair)]).status, 200);
+    let out = "POST /logout HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    let out = exchange(shake(&serving, trusted, "127.0.0.1").unwrap(), out);
+    assert!(out.header("set-cookie").unwrap().ends_with("; Secure"), "{out:?}");
+
+    // A browser would not keep such a cookie of a server without TLS.
+    let plain = Serving::start(&place, &["--tokens", "tokens.toml"]);
+    let answer = exchange(plain.connect(), &log_in);
+    assert!(!answer.header("set-cookie").unwrap().contains("Secure"), "{answer:?}");
+}
+
+#[test]
+fn what_is_no_tls_is_refused() {
+    let (place, identity) = (Place::with_log(), Identity::own());
+    let serving = start(&place, &identity, &[]);
+    let plain = get_request(PATH, &[]);
+    let long = vec![0; 1 << 20];
+    for sent in [plain.as_bytes(), b"\x16\x03\x01\xff\xff\x01", b"\r\n\r\n", &long] {
+        let mut stream = serving.connect();
+        // It may have ended the connection before it has taken all.
+        let _ = stream.write_all(sent);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"HTTP/") && answer.len() < 100, "{answer:?}");
+        assert_answers(&serving, &identity.certificate);
+    }
+    assert_eq!(serving.end(), Some(0));
+}
+
+#[test]
+fn a_handshake_that_stands_still_holds_nobody_up_and_is_let_go() {
+    const STALLED: usize = 200;
+    let (place, identity) = (Place::with_log(), Identity::own());
+    let serving = start(&place, &identity, &[]);
+    let stall = |number| {
+        let mut stream = serving.connect();
+        // Half of them begin with what a client says first.
+        if number % 2 == 0 {
+            stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").unwrap();
+        }
+        stream
+    };
+    let mut stalled: Vec<TcpStream> = (0..STALLED).map(stall).collect();
+    assert_answers(&serving, &identity.certificate);
+    // Whoever was answered has not waited until they were let go.
+    let last = stalled.last_mut().unwrap();
+    last.set_nonblocking(true).unwrap();
+    assert_eq!(last.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    last.set_nonblocking(false).unwrap();
+    for stream in &mut stalled {
+        match stream.read(&mut [0]) {
+            Ok(read) => assert_eq!(read, 0, "it says something"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+    }
+    assert_answers(&serving, &identity.certificate);
+}
+
+#[test]
+fn files_that_cannot_be_used_are_told_in_one_line() {
+    let (place, identity, other) = (Place::with_log(), Identity::own(), Identity::own());
+    identity.write(&place);
+    place.write("text.pem", "no certificate\n");
+    let cut = identity.certificate_pem();
+    place.write("cut.pem", &cut[..cut.len() / 2]);
+    let garbled = String::from_utf8(cut).unwrap().replacen("MII", "AAA", 1);
+    place.write("garbled.pem", garbled);
+    place.write("other.pem", other.key_pem());
+    let locked = identity.key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret");
+    place.write("locked.pem", locked.unwrap());
+    for (certificate, key, said) in [
+        ("none.pem", "key.pem", "--tls-cert none.pem: cannot be read: No such file"),
+        ("cert.pem", "none.pem", "--tls-key none.pem: cannot be read: No such file"),
+        (".", "key.pem", "--tls-cert .: cannot be read: Is a directory"),
+        ("text.pem", "key.pem", "--tls-cert text.pem: there is no certificate in PEM in it"),
+        ("key.pem", "key.pem", "--tls-cert key.pem: there is no certificate in PEM in it"),
+        ("cut.pem", "key.pem", "--tls-cert cut.pem: a certificate in it cannot be read"),
+        ("garbled.pem", "key.pem", "--tls-cert garbled.pem: a certificate in it cannot be read"),
+        ("cert.pem", "text.pem", "--tls-key text.pem: there is no private key in PEM"),
+        ("cert.pem", "cert.pem", "--tls-key cert.pem: there is no private key in PEM"),
+        ("cert.pem", "locked.pem", "--tls-key locked.pem: there is no private key in PEM, without"),
+        (
+            "cert.pem",
+            "other.pem",
+            "--tls-key other.pem: not the key of the certificate in cert.pem",
+        ),
+    ] {
+        let files =
+            ["serve", "--listen", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key];
+        let answer = place.run(files).expect_code(2).expect_error(&format!("error: {said}"));
+        assert_eq!((answer.err.lines().count(), &*answer.out), (1, ""), "{}", answer.err);
+    }
+}
