@@ -3,8 +3,11 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
+mod following;
+mod outage;
 mod starting;
 mod support;
 mod tls;
