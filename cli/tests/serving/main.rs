@@ -8,6 +8,7 @@ mod cluster;
 mod common;
 mod following;
 mod outage;
+mod same_answers;
 mod starting;
 mod support;
 mod tls;
