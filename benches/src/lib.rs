@@ -11,6 +11,7 @@ mod report;
 mod rounds;
 pub mod shop_logs;
 pub mod sink;
+pub mod tended;
 pub mod workload;
 
 pub use report::{Better, Case, Report};

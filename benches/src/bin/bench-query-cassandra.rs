@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use scylla::client::session_builder::SessionBuilder;
 use statetrail_benches::cassandra_reads::{CassandraReads, Home};
+use statetrail_benches::tended::tend_when_settled;
 use statetrail_benches::workload::{Workload, trail, trail_every};
 use statetrail_benches::{Better, Case, Report, Timing, alternate};
 use statetrail_event::{EntityName, Time};
@@ -40,8 +41,6 @@ const TRIES: usize = 20;
 /// The first moment of every trail.
 const BEGIN: i64 = 1_790_000_000;
 const PAGE: u64 = 100;
-/// Late events void snapshots for a minute, and all of these events come late.
-const SETTLED_AFTER: Duration = Duration::from_secs(65);
 
 struct Bench {
     runtime: Runtime,
@@ -82,8 +81,7 @@ fn main() -> Result<()> {
     bench.trail_page("")?;
     bench.find()?;
     bench.timeline()?;
-    std::thread::sleep(SETTLED_AFTER.saturating_sub(written.elapsed()));
-    bench.runtime.block_on(bench.store.tend())?;
+    bench.runtime.block_on(tend_when_settled(&*bench.store, written))?;
     for spread in [false, true] {
         bench.state_before_last(spread, "-snapshots")?;
     }
