@@ -37,7 +37,7 @@ pub struct KindCount {
 /// # Errors
 /// When the store does not answer.
 pub async fn census(store: &dyn EventStore, kind: &Kind) -> Result<KindCount, QueryError> {
-    let filter = filter_of(kind);
+    let filter = EntityFilter::from(kind);
     let field = state_field(store, kind).await?;
     let tally = Mutex::new(Tally::default());
     let count = |entity: &EntityView<'_>| {
@@ -83,7 +83,7 @@ pub async fn state_field(
     store: &dyn EventStore,
     kind: &Kind,
 ) -> Result<Option<String>, QueryError> {
-    let sample = store.entities(&filter_of(kind), None, SAMPLE).await?;
+    let sample = store.entities(&EntityFilter::from(kind), None, SAMPLE).await?;
     Ok(usual_field(&sample))
 }
 
@@ -96,13 +96,4 @@ fn usual_field(sample: &[Entity]) -> Option<String> {
         having > 0 && having * 2 >= sample.len()
     };
     STATE_FIELDS.into_iter().find(is_usual).map(str::to_owned)
-}
-
-/// Every entity of a kind.
-pub(crate) fn filter_of(kind: &Kind) -> EntityFilter {
-    EntityFilter {
-        namespace: Some(kind.namespace.clone()),
-        entity_type: Some(kind.entity_type.clone()),
-        id_prefix: None,
-    }
 }

@@ -7,7 +7,6 @@ use statetrail_event::{EntityName, State, Time};
 use statetrail_store::{EventStore, Kind, KnownEvent, Order, TimelineQuery, TrailQuery};
 
 use crate::QueryError;
-use crate::census::filter_of;
 
 /// Entities whose trails are read: those to which something happened last.
 const SAMPLED_ENTITIES: usize = 500;
@@ -121,7 +120,7 @@ async fn lately_changed(
     const PAGE: usize = 2_000;
     let mut query = TimelineQuery {
         to: until,
-        entities: filter_of(kind),
+        entities: kind.into(),
         order: Order::NewestFirst,
         limit: PAGE,
         ..TimelineQuery::default()

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use statetrail_event::{EntityName, State, Time, Value};
 use statetrail_store::{EntityView, EventStore, Kind};
 
-use crate::census::filter_of;
 use crate::{By, Place, QueryError, lifecycle, state_field};
 
 /// Of the entities that came into a state, so many in a hundred go on from it at least; where
@@ -66,7 +65,7 @@ pub async fn resting(
         // meanwhile is not what anybody calls stuck.
         usual.is_some_and(|usual| at.nanos().saturating_sub(entity.last.nanos()) > *usual)
     };
-    let found = store.entities_passing(&filter_of(kind), None, CANDIDATES, &rests_long).await?;
+    let found = store.entities_passing(&kind.into(), None, CANDIDATES, &rests_long).await?;
     let mut resting: Vec<Resting> = found
         .into_iter()
         .filter_map(|entity| {

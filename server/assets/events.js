@@ -142,6 +142,7 @@ function tail() {
   /** Events that came since the page was drawn last, the newest last. */
   let waiting = [];
   let missed = 0;
+  let isOn = false;
   let isPaused = false;
 
   /** Where the stream is, to go on there; and how often that was refused. */
@@ -174,11 +175,11 @@ function tail() {
       tell("the server does not answer");
       if (mine.readyState !== EventSource.CLOSED) return;
       refused += 1;
-      setTimeout(() => source === mine && openAgain(), RETRY);
+      setTimeout(() => source === mine && openAgain(mine), RETRY);
     });
   }
 
-  async function openAgain() {
+  async function openAgain(mine) {
     try {
       // Leads to the login if that is what is missing.
       await ask("/part/newest", "text");
@@ -194,12 +195,24 @@ function tail() {
       gap.append(text);
       rows.prepend(gap);
     }
-    if (source) open();
+    if (source === mine) open();
   }
+
+  /** Browsers hold few connections to a server: a tail that nobody sees gives its own back, and goes
+   * on where it was. */
+  function follow() {
+    if (isOn && !document.hidden) {
+      if (!source) open();
+      return;
+    }
+    source?.close();
+    source = null;
+  }
+  document.addEventListener("visibilitychange", follow);
 
   // Once in a while and not with each event, so that many a second do no harm.
   setInterval(() => {
-    if (!source) return;
+    if (!isOn) return;
     if (isPaused) {
       const many = missed + waiting.length;
       pause.textContent = many ? `Go on (${many.toLocaleString("en")} new)` : "Go on";
@@ -217,16 +230,13 @@ function tail() {
     pause.textContent = isPaused ? "Go on" : "Pause";
   });
   button.addEventListener("click", () => {
-    const isOn = !source;
+    isOn = !isOn;
     button.setAttribute("aria-pressed", String(isOn));
     pause.hidden = !isOn;
     table.hidden = !isOn;
     for (const element of rest) if (element) element.hidden = isOn;
-    if (isOn) {
-      open();
-    } else {
-      source.close();
-      source = null;
+    follow();
+    if (!isOn) {
       place = "";
       waiting = [];
       delete table.dataset.follows;

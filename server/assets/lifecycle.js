@@ -54,6 +54,11 @@ function label(text, attributes) {
   return element;
 }
 
+function shown(name) {
+  if (name === START) return "first seen";
+  return name || "empty";
+}
+
 function shortened(text, most) {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
@@ -86,7 +91,7 @@ function arrow(step, spots, most) {
   const width = (1 + 5 * Math.sqrt(step.count / most)).toFixed(1);
   const text = step.median ? `${step.count.toLocaleString("en")} · ${step.median}` : step.count.toLocaleString("en");
   const title = draw("title", {});
-  title.textContent = `${step.from === START ? "first seen" : step.from} → ${step.to}: ${text}`;
+  title.textContent = `${shown(step.from)} → ${shown(step.to)}: ${text}`;
   return draw(
     "a",
     { href: `${step.address}#went`, class: "way", tabindex: -1 },
@@ -99,14 +104,14 @@ function arrow(step, spots, most) {
 
 function box(place, spot) {
   const title = draw("title", {});
-  title.textContent = place.name;
+  title.textContent = shown(place.name);
   const said = place.median ? `usually ${place.median}` : `${place.stays.toLocaleString("en")} stay`;
   return draw(
     "g",
     { class: "place" },
     title,
     draw("rect", { x: spot.x, y: spot.y, ...BOX, rx: 8 }),
-    label(shortened(place.name, 18), { x: spot.x + BOX.width / 2, y: spot.y + 18, "text-anchor": "middle", class: "name" }),
+    label(shortened(shown(place.name), 18), { x: spot.x + BOX.width / 2, y: spot.y + 18, "text-anchor": "middle", class: "name" }),
     label(said, { x: spot.x + BOX.width / 2, y: spot.y + 33, "text-anchor": "middle", class: "said" }),
   );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use statetrail_store::EventStore;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::problem::{Problem, busy, too_slow};
@@ -28,7 +28,8 @@ impl Asker {
     }
 
     /// Asks on a thread where a store may take its time: SQLite answers while it is polled. A
-    /// question that is given up goes on until the store has answered, and counts until then.
+    /// question that is given up, by time or because nobody waits for it any more, ends with what
+    /// it is asking the store at that moment, and counts until then.
     pub(crate) async fn ask<T, Q, A>(&self, question: Q) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -38,8 +39,15 @@ impl Asker {
         let permit = timeout(self.deadline, Arc::clone(&self.permits).acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(busy()) };
         let runtime = Handle::current();
+        let (_waiting, given_up) = oneshot::channel::<()>();
         let asking = tokio::task::spawn_blocking(move || {
-            let answer = runtime.block_on(question());
+            let answer = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = given_up => Err(too_slow()),
+                    answer = question() => answer,
+                }
+            });
             drop(permit);
             answer
         });
@@ -52,5 +60,36 @@ impl Asker {
             }
             Err(_) => Err(too_slow()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use statetrail_store::sqlite::SqliteStore;
+
+    use super::*;
+    use crate::access::{Scope, ScopedStore};
+
+    #[tokio::test]
+    async fn a_question_without_end_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn EventStore> =
+            Arc::new(SqliteStore::open(&folder.path().join("trail.db")).unwrap());
+        let endless = |store: Arc<dyn EventStore>| async move {
+            let store = ScopedStore::new(store, Scope::All);
+            loop {
+                store.kinds().await?;
+            }
+        };
+        let asker = Asker::new(Arc::clone(&store), 1, Duration::from_millis(100));
+        let own = Arc::clone(&store);
+        let given_up: Result<(), Problem> = asker.ask(move || endless(own)).await;
+        assert_eq!(given_up, Err(too_slow()));
+        // The only place for a question is free again.
+        let patient = Asker { deadline: Duration::from_secs(60), ..asker };
+        assert_eq!(patient.ask(|| async { Ok(7) }).await, Ok(7));
+        let nobody = timeout(Duration::from_millis(100), patient.ask(move || endless(store)));
+        assert!(nobody.await.is_err());
+        assert_eq!(patient.ask(|| async { Ok(8) }).await, Ok(8));
     }
 }

@@ -18,6 +18,7 @@ mod api;
 mod asker;
 mod etag;
 mod follow;
+mod kept;
 mod metrics;
 mod pages;
 mod problem;

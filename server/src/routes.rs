@@ -33,6 +33,7 @@ struct Shared {
     access: Access,
     limits: Limits,
     metrics: Arc<Metrics>,
+    overview: pages::KeptOverview,
 }
 
 impl App {
@@ -50,6 +51,10 @@ impl App {
 
     pub(crate) fn access(&self) -> &Access {
         &self.0.access
+    }
+
+    pub(crate) fn overview(&self) -> &pages::KeptOverview {
+        &self.0.overview
     }
 
     /// Asks the store, as far as the asker may see it.
@@ -82,6 +87,7 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
         access,
         limits,
         metrics,
+        overview: pages::KeptOverview::default(),
     }));
     let guarded =
         Router::new().nest("/api/v1", api::routes()).layer(from_fn_with_state(app.clone(), guard));
@@ -93,6 +99,7 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
         .route("/metrics", get(metrics_text))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(pages::no_such_page)
+        .layer(from_fn_with_state(app.clone(), pages::draw))
         .layer(from_fn_with_state(app.clone(), carry))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(|_| {

@@ -314,6 +314,17 @@ pub enum NamePart<'a> {
     Anywhere(&'a str),
 }
 
+/// Every entity of a kind.
+impl From<&Kind> for EntityFilter {
+    fn from(kind: &Kind) -> EntityFilter {
+        EntityFilter {
+            namespace: Some(kind.namespace.clone()),
+            entity_type: Some(kind.entity_type.clone()),
+            id_prefix: None,
+        }
+    }
+}
+
 /// A type of entity in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind {

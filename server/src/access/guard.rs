@@ -11,8 +11,27 @@ use super::{Scope, Token, Tokens};
 use crate::problem::Problem;
 use crate::routes::App;
 
-/// The cookie in which a browser keeps its token.
-pub(crate) const COOKIE: &str = "statetrail";
+/// The name of the cookie in which a browser keeps its token. Cookies of a host are for all of its
+/// ports, so servers that share a host would put out each other's.
+pub(crate) fn cookie_name(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match host.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => format!("statetrail-{port}"),
+        _ => "statetrail".to_owned(),
+    }
+}
+
+/// The token in a browser's cookie.
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let wanted = cookie_name(headers);
+    let cookies =
+        headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';'));
+    pairs.find_map(|pair| {
+        let (name, token) = pair.trim().split_once('=')?;
+        (name == wanted).then_some(token)
+    })
+}
 
 /// The token that a request came with, if one is needed: an answer that goes on for long looks now
 /// and then whether it is in force still.
@@ -77,10 +96,7 @@ fn token_of(headers: &HeaderMap, tokens: &Tokens) -> Result<Token, Problem> {
     let refused = |detail| Problem::new(StatusCode::UNAUTHORIZED, detail);
     let token = match headers.get(header::AUTHORIZATION) {
         Some(header) => header.to_str().ok().and_then(bearer),
-        None => headers
-            .get_all(header::COOKIE)
-            .iter()
-            .find_map(|cookies| of_cookie(cookies.to_str().ok()?)),
+        None => cookie(headers),
     };
     if token.is_none() && !headers.contains_key(header::AUTHORIZATION) {
         return Err(refused("send a token: Authorization: Bearer TOKEN"));
@@ -92,9 +108,4 @@ fn token_of(headers: &HeaderMap, tokens: &Tokens) -> Result<Token, Problem> {
 fn bearer(header: &str) -> Option<&str> {
     let (kind, token) = header.split_once(' ')?;
     kind.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-fn of_cookie(cookies: &str) -> Option<&str> {
-    let mut cookies = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.find(|(name, _)| *name == COOKIE).map(|(_, token)| token)
 }

@@ -28,6 +28,13 @@ impl ScopedStore {
         ScopedStore { store, scope }
     }
 
+    /// The whole store. Before each of its answers somebody may end the question: SQLite does not
+    /// wait for anything, so a question of many parts would go on to its end.
+    async fn store(&self) -> &dyn EventStore {
+        tokio::task::yield_now().await;
+        &*self.store
+    }
+
     /// The namespaces to ask for one by one; `None` if the filter can be used as it is.
     fn namespaces(&self, filter: &EntityFilter) -> Option<Vec<String>> {
         match (&self.scope, &filter.namespace) {
@@ -69,7 +76,11 @@ impl EventStore for ScopedStore {
     }
 
     async fn entity(&self, name: &EntityName) -> Result<Option<Entity>, StoreError> {
-        if self.scope.allows(name.namespace()) { self.store.entity(name).await } else { Ok(None) }
+        if self.scope.allows(name.namespace()) {
+            self.store().await.entity(name).await
+        } else {
+            Ok(None)
+        }
     }
 
     async fn entities(
@@ -82,8 +93,8 @@ impl EventStore for ScopedStore {
             self,
             filter,
             limit,
-            self.store.entities(filter, after, limit).await,
-            |one, left| self.store.entities(one, after, left).await?
+            self.store().await.entities(filter, after, limit).await,
+            |one, left| self.store().await.entities(one, after, left).await?
         )
     }
 
@@ -99,7 +110,7 @@ impl EventStore for ScopedStore {
             // The slower way asks namespace by namespace.
             return Ok(None);
         }
-        self.store.entities_with(field, text, filter, after, limit).await
+        self.store().await.entities_with(field, text, filter, after, limit).await
     }
 
     async fn entities_passing(
@@ -113,8 +124,8 @@ impl EventStore for ScopedStore {
             self,
             filter,
             limit,
-            self.store.entities_passing(filter, after, limit, test).await,
-            |one, left| self.store.entities_passing(one, after, left, test).await?
+            self.store().await.entities_passing(filter, after, limit, test).await,
+            |one, left| self.store().await.entities_passing(one, after, left, test).await?
         )
     }
 
@@ -125,11 +136,11 @@ impl EventStore for ScopedStore {
         limit: usize,
     ) -> Result<Vec<EntityName>, StoreError> {
         if self.scope == Scope::All {
-            return self.store.names(part, limit).await;
+            return self.store().await.names(part, limit).await;
         }
         let mut asked = limit.max(NAMES_FIRST);
         loop {
-            let mut names = self.store.names(part, asked).await?;
+            let mut names = self.store().await.names(part, asked).await?;
             let is_all = names.len() < asked;
             names.retain(|name| self.scope.allows(name.namespace()));
             if is_all || names.len() >= limit {
@@ -146,7 +157,7 @@ impl EventStore for ScopedStore {
         query: &TrailQuery,
     ) -> Result<Vec<KnownEvent>, StoreError> {
         if self.scope.allows(name.namespace()) {
-            self.store.trail(name, query).await
+            self.store().await.trail(name, query).await
         } else {
             Ok(Vec::new())
         }
@@ -159,7 +170,7 @@ impl EventStore for ScopedStore {
         as_known_at: Option<Time>,
     ) -> Result<Option<State>, StoreError> {
         if self.scope.allows(name.namespace()) {
-            self.store.state_at(name, at, as_known_at).await
+            self.store().await.state_at(name, at, as_known_at).await
         } else {
             Ok(None)
         }
@@ -169,7 +180,7 @@ impl EventStore for ScopedStore {
     /// events with the same key.
     async fn timeline(&self, query: &TimelineQuery) -> Result<Vec<KnownEvent>, StoreError> {
         let Some(mut namespaces) = self.namespaces(&query.entities) else {
-            return self.store.timeline(query).await;
+            return self.store().await.timeline(query).await;
         };
         if query.order == Order::NewestFirst {
             namespaces.reverse();
@@ -177,7 +188,9 @@ impl EventStore for ScopedStore {
         let mut events = Vec::new();
         for namespace in namespaces {
             let entities = within(&query.entities, namespace);
-            events.extend(self.store.timeline(&TimelineQuery { entities, ..query.clone() }).await?);
+            events.extend(
+                self.store().await.timeline(&TimelineQuery { entities, ..query.clone() }).await?,
+            );
         }
         events.sort_by(|a, b| match query.order {
             Order::OldestFirst => a.event.key().cmp(&b.event.key()),
@@ -188,7 +201,7 @@ impl EventStore for ScopedStore {
     }
 
     async fn kinds(&self) -> Result<Vec<Kind>, StoreError> {
-        let mut kinds = self.store.kinds().await?;
+        let mut kinds = self.store().await.kinds().await?;
         kinds.retain(|kind| self.scope.allows(&kind.namespace));
         Ok(kinds)
     }
@@ -200,23 +213,23 @@ impl EventStore for ScopedStore {
         budget: u64,
     ) -> Result<Tally, StoreError> {
         let Some(namespaces) = self.namespaces(&query.entities) else {
-            return self.store.tally(query, step, budget).await;
+            return self.store().await.tally(query, step, budget).await;
         };
         let mut all = Tally::default();
         for namespace in namespaces {
             let entities = within(&query.entities, namespace);
             let query = TimelineQuery { entities, ..query.clone() };
-            all.add(self.store.tally(&query, step, budget).await?);
+            all.add(self.store().await.tally(&query, step, budget).await?);
         }
         Ok(all)
     }
 
     async fn arrivals_end(&self) -> Result<ArrivalCursor, StoreError> {
-        self.store.arrivals_end().await
+        self.store().await.arrivals_end().await
     }
 
     async fn arrivals(&self, after: &ArrivalCursor, limit: usize) -> Result<Arrivals, StoreError> {
-        let mut arrivals = self.store.arrivals(after, limit).await?;
+        let mut arrivals = self.store().await.arrivals(after, limit).await?;
         arrivals.events.retain(|one| self.scope.allows(one.known.event.entity.namespace()));
         Ok(arrivals)
     }
@@ -224,7 +237,7 @@ impl EventStore for ScopedStore {
     /// Counts one by one what may be seen.
     async fn counts(&self) -> Result<Counts, StoreError> {
         if self.scope == Scope::All {
-            return self.store.counts().await;
+            return self.store().await.counts().await;
         }
         let entities = AtomicU64::new(0);
         let count = |_: &EntityView<'_>| {

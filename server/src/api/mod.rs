@@ -2,7 +2,7 @@
 
 mod described;
 pub(crate) mod entities;
-mod entity;
+pub(crate) mod entity;
 pub(crate) mod events;
 pub(crate) mod filters;
 mod follow;

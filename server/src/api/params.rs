@@ -81,6 +81,13 @@ impl<S: Sync> FromRequestParts<S> for Params {
     }
 }
 
+fn only(name: &str, mut values: Vec<String>) -> Result<Option<String>, Problem> {
+    match values.len() {
+        0 | 1 => Ok(values.pop()),
+        _ => Err(Problem::bad(format!("{name} is given more than once"))),
+    }
+}
+
 fn form_pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     check_encoding(uri.query().unwrap_or_default())?;
     axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
@@ -94,23 +101,28 @@ impl Params {
         self.now
     }
 
-    /// All values of a parameter that may be given more than once.
-    pub(crate) fn all(&mut self, name: &str) -> Vec<String> {
+    fn take(&mut self, name: &str) -> Vec<String> {
         self.known.push(name.to_owned());
-        let (taken, left) = std::mem::take(&mut self.pairs)
-            .into_iter()
-            .partition::<Vec<_>, _>(|(key, value)| key == name && !value.is_empty());
-        self.pairs = left.into_iter().filter(|(key, _)| key != name).collect();
+        let (taken, left): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pairs).into_iter().partition(|(key, _)| key == name);
+        self.pairs = left;
         taken.into_iter().map(|(_, value)| value).collect()
     }
 
-    /// The value of a parameter; an empty one is none, as forms send it.
+    /// All values of a parameter that may be given more than once; empty ones are none, as forms
+    /// send them.
+    pub(crate) fn all(&mut self, name: &str) -> Vec<String> {
+        self.take(name).into_iter().filter(|value| !value.is_empty()).collect()
+    }
+
+    /// The value of a parameter; an empty one is none.
     pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Problem> {
-        let mut all = self.all(name);
-        match all.len() {
-            0 | 1 => Ok(all.pop()),
-            _ => Err(Problem::bad(format!("{name} is given more than once"))),
-        }
+        only(name, self.all(name))
+    }
+
+    /// The value of a parameter, which may be an empty text.
+    pub(crate) fn exact(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        only(name, self.take(name))
     }
 
     /// The same as something that is read from a text.
@@ -253,6 +265,10 @@ mod tests {
         all.finish().unwrap();
         let refused = params("tpye=order").unwrap().finish().unwrap_err();
         assert!(refused.detail.contains("tpye"), "{refused:?}");
+        let mut steps = params("from=&to=paid").unwrap();
+        assert_eq!(steps.exact("from"), Ok(Some(String::new())));
+        assert_eq!(steps.exact("to"), Ok(Some("paid".to_owned())));
+        assert_eq!(steps.exact("other"), Ok(None));
         for (query, said) in [
             ("limit=0", "1 to 10"),
             ("limit=11", "1 to 10"),

@@ -11,9 +11,8 @@ use statetrail_query::{Condition, Find, Found, Moment};
 use statetrail_store::{EntityFilter, EventStore, Kind};
 
 use super::Refused;
-use super::frame::{Frame, Place};
-use super::login;
-use super::pieces::{address, encoded, entity_link, grouped, moment, value};
+use super::frame::{Page, Place};
+use super::pieces::{address, entity_link, grouped, moment, value};
 use crate::access::{Scope, ScopedStore};
 use crate::api::entities::{FindParams, find_page};
 use crate::api::params::Params;
@@ -78,19 +77,13 @@ impl Asked {
             ("sort", self.sort.as_deref()),
             ("after", None),
         ];
-        let mut given: Vec<String> = Vec::new();
-        for (part, old) in parts {
-            let text = if part == name { new } else { old };
-            given.extend(text.map(|text| format!("{part}={}", encoded(text))));
-        }
-        let conditions = self.where_texts.iter();
-        let kept = conditions.filter(|text| name != "where" || Some(text.as_str()) != new);
-        given.extend(kept.map(|text| format!("where={}", encoded(text))));
-        if given.is_empty() {
-            "/entities".to_owned()
-        } else {
-            format!("/entities?{}", given.join("&"))
-        }
+        let mut parameters: Vec<(&str, Option<&str>)> =
+            parts.map(|(part, old)| (part, if part == name { new } else { old })).to_vec();
+        let conditions = self.where_texts.iter().map(|text| Some(text.as_str()));
+        // A condition is taken away by its text.
+        let kept = conditions.filter(|text| name != "where" || *text != new);
+        parameters.extend(kept.map(|text| ("where", text)));
+        address("/entities", &parameters)
     }
 
     fn kind(&self) -> Option<Kind> {
@@ -120,19 +113,13 @@ pub(super) async fn page(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
     params: Params,
-) -> Result<Markup, Refused> {
+) -> Result<Page, Refused> {
     let asked = Asked::read(params)?;
     let question = asked.clone();
     let shown =
         app.ask(&scope, move |store: ScopedStore| async move { look(&store, question).await });
     let content = content(&asked, &shown.await?);
-    let frame = Frame {
-        title: "Entities",
-        place: Place::Entities,
-        scripts: &[],
-        logged_in: login::is_needed(&app),
-    };
-    Ok(frame.around(&content))
+    Ok(Page::new("Entities", Place::Entities, content))
 }
 
 async fn look(store: &dyn EventStore, asked: Asked) -> Result<Shown, Problem> {

@@ -9,14 +9,14 @@ use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
 use statetrail_event::{EntityName, OrderKey, Time, Value};
-use statetrail_query::{Blame, Moment, Step, Trail, blame as read_blame, state as read_state};
+use statetrail_query::{Blame, Moment, Step, blame as read_blame, state as read_state};
 use statetrail_store::{Entity, EventStore, KnownEvent, Order, TrailQuery};
 
 use super::Refused;
-use super::frame::{Frame, Place};
-use super::login;
+use super::frame::{Page, Place};
 use super::pieces::{address, changes, entity_address, length, moment, moment_text, origin, value};
 use crate::access::{Scope, ScopedStore};
+use crate::api::entity::{TrailParams, trail_page};
 use crate::api::params::Params;
 use crate::problem::Problem;
 use crate::routes::App;
@@ -95,7 +95,7 @@ pub(super) async fn page(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
     params: Params,
-) -> Result<Markup, Refused> {
+) -> Result<Page, Refused> {
     let asked = Asked::read(params)?;
     let question = asked.clone();
     let (shown, marks) = app
@@ -106,13 +106,7 @@ pub(super) async fn page(
         })
         .await?;
     let content = content(&asked, &shown, marks.as_deref());
-    let frame = Frame {
-        title: asked.name.as_str(),
-        place: Place::Entities,
-        scripts: &["entity.js"],
-        logged_in: login::is_needed(&app),
-    };
-    Ok(frame.around(&content))
+    Ok(Page::new(asked.name.as_str(), Place::Entities, content).with_script("entity.js"))
 }
 
 /// `GET /part/entity`
@@ -155,13 +149,10 @@ async fn steps(
     span: (Time, Time),
     order: Order,
 ) -> Result<(Vec<Step>, bool), Problem> {
-    let most = if order == Order::NewestFirst { EARLIER } else { LATER };
-    let trail = Trail::new(store, asked.name.clone(), span, asked.as_known_at, order);
-    let mut trail = trail.with_page(most + 1);
-    let mut steps = trail.next_page().await?.unwrap_or_default();
-    let more = steps.len() > most;
-    steps.truncate(most);
-    Ok((steps, more))
+    let limit = if order == Order::NewestFirst { EARLIER } else { LATER };
+    let as_known_at = asked.as_known_at;
+    trail_page(store, &asked.name, TrailParams { span, as_known_at, order, after: None, limit })
+        .await
 }
 
 async fn compare(

@@ -11,8 +11,7 @@ use statetrail_store::{
 };
 
 use super::Refused;
-use super::frame::{Frame, Place};
-use super::login;
+use super::frame::{Page, Place};
 use super::pieces::{address, entity_link, grouped, moment, origin};
 use crate::access::{Scope, ScopedStore};
 use crate::api::events::timeline_query;
@@ -99,7 +98,7 @@ pub(super) async fn page(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
     params: Params,
-) -> Result<Markup, Refused> {
+) -> Result<Page, Refused> {
     let now = params.now();
     let asked = Asked::read(&app, params)?;
     let (question, longest) = (asked.clone(), app.limits().range);
@@ -108,13 +107,7 @@ pub(super) async fn page(
             look(&store, question, now, longest).await
         })
         .await?;
-    let frame = Frame {
-        title: "Events",
-        place: Place::Events,
-        scripts: &["events.js"],
-        logged_in: login::is_needed(&app),
-    };
-    Ok(frame.around(&content(&asked, &shown)))
+    Ok(Page::new("Events", Place::Events, content(&asked, &shown)).with_script("events.js"))
 }
 
 async fn look(

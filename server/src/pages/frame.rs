@@ -1,8 +1,14 @@
-//! What all pages have in common.
+//! What all pages have in common, and how it comes around what each of them shows.
 
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::address;
+use crate::access::guard;
+use crate::routes::App;
 
 /// The places that the head of a page leads to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,18 +27,49 @@ const PLACES: [(Place, &str, &str); 4] = [
     (Place::Lifecycle, "/lifecycle", "Lifecycle"),
 ];
 
-/// A page.
-pub(super) struct Frame<'a> {
-    pub(super) title: &'a str,
+/// A page. As a response it waits for [`draw`], which knows who looks.
+#[derive(Clone)]
+pub(super) struct Page {
+    pub(super) status: StatusCode,
+    pub(super) title: String,
     pub(super) place: Place,
-    /// The scripts beside the one that all pages have.
-    pub(super) scripts: &'a [&'a str],
-    /// Whether somebody is logged in, and may want to leave.
-    pub(super) logged_in: bool,
+    /// The script beside the one that all pages have.
+    pub(super) script: Option<&'static str>,
+    pub(super) content: Markup,
 }
 
-impl Frame<'_> {
-    pub(super) fn around(&self, content: &Markup) -> Markup {
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Draws the page that a response is to be, if it is one.
+pub(crate) async fn draw(State(app): State<App>, request: Request, next: Next) -> Response {
+    let cookie = guard::cookie(request.headers()).map(str::to_owned);
+    let mut response = next.run(request).await;
+    let Some(page) = response.extensions_mut().remove::<Page>() else { return response };
+    let tokens = app.access().tokens.as_ref();
+    let is_logged_in = tokens.zip(cookie).is_some_and(|(tokens, cookie)| {
+        // Whoever came in by another way has nothing to log out of.
+        tokens.find(&cookie).is_some()
+    });
+    (page.status, page.drawn(is_logged_in)).into_response()
+}
+
+impl Page {
+    /// A page that is found, without scripts of its own.
+    pub(super) fn new(title: impl Into<String>, place: Place, content: Markup) -> Page {
+        Page { status: StatusCode::OK, title: title.into(), place, script: None, content }
+    }
+
+    pub(super) fn with_script(self, script: &'static str) -> Page {
+        Page { script: Some(script), ..self }
+    }
+
+    fn drawn(&self, is_logged_in: bool) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -46,14 +83,14 @@ impl Frame<'_> {
                     // Before the page is drawn, so that it is not drawn in the wrong colours first.
                     script src=(address("theme.js")) {}
                     script src=(address("app.js")) type="module" {}
-                    @for script in self.scripts {
+                    @if let Some(script) = self.script {
                         script src=(address(script)) type="module" {}
                     }
                 }
                 body {
                     a.skip href="#content" { "Skip to the content" }
-                    (self.head())
-                    main #content { (content) }
+                    (self.head(is_logged_in))
+                    main #content { (self.content) }
                     footer {
                         span { "All times are UTC." }
                         span #freshness role="status" {}
@@ -63,7 +100,7 @@ impl Frame<'_> {
         }
     }
 
-    fn head(&self) -> Markup {
+    fn head(&self, is_logged_in: bool) -> Markup {
         html! {
             header.top {
                 a.brand href="/" { span.mark aria-hidden="true" { "⟜" } "statetrail" }
@@ -87,7 +124,7 @@ impl Frame<'_> {
                 button.theme #theme type="button" title="Light or dark" {
                     span.unseen { "Light or dark" } span aria-hidden="true" { "◐" }
                 }
-                @if self.logged_in {
+                @if is_logged_in {
                     form action="/logout" method="post" { button type="submit" { "Log out" } }
                 }
             }

@@ -25,6 +25,7 @@ pub(super) async fn go(
         .ask(&scope, move |store: ScopedStore| async move {
             Ok(statetrail_query::resolve(&store, typed.trim()).await?)
         })
-        .await?;
+        .await
+        .map_err(|problem| Refused::from(problem).at(at))?;
     Ok(Redirect::to(&entity_address(name.as_str(), at)))
 }

@@ -8,9 +8,8 @@ use statetrail_query::{By, Lifecycle, LifecycleStep, state_field};
 use statetrail_store::{EventStore, Kind};
 
 use super::Refused;
-use super::frame::{Frame, Place};
-use super::login;
-use super::pieces::{address, entity_link, grouped, length, moment};
+use super::frame::{Page, Place};
+use super::pieces::{address, encoded, entity_link, grouped, length, moment};
 use crate::access::{Scope, ScopedStore};
 use crate::api::entities::lifecycle_of;
 use crate::api::params::Params;
@@ -43,8 +42,8 @@ impl Asked {
             by: params.text("by")?,
             at: params.time("at")?.unwrap_or(params.now()),
             at_text,
-            from: params.text("from")?,
-            to: params.text("to")?,
+            from: params.exact("from")?,
+            to: params.exact("to")?,
         };
         params.finish()?;
         // A moment like -15m is another one whenever it is read.
@@ -53,16 +52,19 @@ impl Asked {
     }
 
     fn address(&self, kind: &Kind, by: Option<&str>, step: Option<(Option<&str>, &str)>) -> String {
-        let (from, to) = step.map_or((None, None), |(from, to)| (from, Some(to)));
         let parameters = [
             ("namespace", Some(&*kind.namespace)),
             ("type", Some(&*kind.entity_type)),
             ("by", by),
             ("at", self.at_text.as_deref()),
-            ("from", from),
-            ("to", to),
         ];
-        address("/lifecycle", &parameters)
+        let mut address = address("/lifecycle", &parameters);
+        let (from, to) = step.map_or((None, None), |(from, to)| (from, Some(to)));
+        // An empty text is a place like any other; no text is where an entity was first seen.
+        for (name, place) in [("from", from), ("to", to)] {
+            address.extend(place.map(|place| format!("&{name}={}", encoded(place))));
+        }
+        address
     }
 }
 
@@ -91,19 +93,13 @@ pub(super) async fn page(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
     params: Params,
-) -> Result<Markup, Refused> {
+) -> Result<Page, Refused> {
     let asked = Asked::read(params)?;
     let question = asked.clone();
     let shown =
         app.ask(&scope, move |store: ScopedStore| async move { look(&store, question).await });
     let content = content(&asked, &shown.await?);
-    let frame = Frame {
-        title: "Lifecycle",
-        place: Place::Lifecycle,
-        scripts: &["lifecycle.js"],
-        logged_in: login::is_needed(&app),
-    };
-    Ok(frame.around(&content))
+    Ok(Page::new("Lifecycle", Place::Lifecycle, content).with_script("lifecycle.js"))
 }
 
 /// Without a kind in the address, the first one is shown that has a field with states.
@@ -116,12 +112,7 @@ async fn look(store: &dyn EventStore, asked: Asked) -> Result<Shown, Problem> {
     let Some(kind) = kind else {
         return Ok(Shown { kinds, kind, fields: Vec::new(), lifecycle: None });
     };
-    let filter = statetrail_store::EntityFilter {
-        namespace: Some(kind.namespace.clone()),
-        entity_type: Some(kind.entity_type.clone()),
-        id_prefix: None,
-    };
-    let sample = store.entities(&filter, None, 1).await?;
+    let sample = store.entities(&(&kind).into(), None, 1).await?;
     let fields = sample.iter().flat_map(|entity| entity.state.fields());
     let fields: Vec<String> = fields.take(FIELDS).map(|(field, _, _)| field.to_owned()).collect();
     let lifecycle = match lifecycle_of(store, &kind, asked.by, asked.at).await {
@@ -258,6 +249,14 @@ fn graph(asked: &Asked, kind: &Kind, by: &str, lifecycle: &Lifecycle) -> Markup 
     html! { figure.graph #graph data-graph=(drawn) aria-hidden="true" {} }
 }
 
+fn place(name: &str) -> Markup {
+    html! { span.state { (shown_place(name)) } }
+}
+
+fn shown_place(name: &str) -> &str {
+    if name.is_empty() { "empty" } else { name }
+}
+
 fn steps_table(asked: &Asked, kind: &Kind, by: &str, lifecycle: &Lifecycle) -> Markup {
     let is_chosen = |from: Option<&str>, to: &str| {
         asked.to.as_deref() == Some(to) && asked.from.as_deref() == from
@@ -275,8 +274,8 @@ fn steps_table(asked: &Asked, kind: &Kind, by: &str, lifecycle: &Lifecycle) -> M
                     tbody { @for step in frequent(lifecycle) {
                         @let way = (step.from.as_deref(), &*step.to);
                         tr.changed[is_chosen(way.0, way.1)] {
-                            td { @match way.0 { Some(from) => span.state { (from) }, None => span.none { "first seen" } } }
-                            td { a.state href={ (asked.address(kind, Some(by), Some(way))) "#went" } { (step.to) } }
+                            td { @match way.0 { Some(from) => (place(from)), None => span.none { "first seen" } } }
+                            td { a.state href={ (asked.address(kind, Some(by), Some(way))) "#went" } { (shown_place(&step.to)) } }
                             td.number { (grouped(step.count)) }
                             td.number { @match step.median { Some(median) => (length(median)), None => "" } }
                         }
@@ -288,8 +287,8 @@ fn steps_table(asked: &Asked, kind: &Kind, by: &str, lifecycle: &Lifecycle) -> M
                 @match chosen {
                     None => p.none { "Choose a step." },
                     Some(step) => {
-                        p { @match &step.from { Some(from) => span.state { (from) }, None => "first seen" }
-                            " → " span.state { (step.to) } }
+                        p { @match &step.from { Some(from) => (place(from)), None => "first seen" }
+                            " → " (place(&step.to)) }
                         ul.names { @for name in &step.entities { li { (entity_link(name, None)) } } }
                         @if (step.entities.len() as u64) < step.count {
                             p.none { "The first " (step.entities.len()) " that were found." }

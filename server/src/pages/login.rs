@@ -1,25 +1,20 @@
 //! Who looks at the pages: a browser keeps its token in a cookie that no script can read.
 
 use axum::extract::{Form, Query, Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::{Markup, html};
+use maud::html;
 use serde::Deserialize;
 
-use super::frame::{Frame, Place};
+use super::frame::{Page, Place};
 use super::pieces::address;
-use crate::access::guard::{self, COOKIE};
+use crate::access::guard;
 use crate::problem::Problem;
 use crate::routes::App;
 
 /// How long a browser keeps the token, in seconds.
 const KEPT: u32 = 30 * 86_400;
-
-/// Whether somebody can log in at all, hence may be logged in where there is a page.
-pub(super) fn is_needed(app: &App) -> bool {
-    app.access().tokens.is_some()
-}
 
 /// Sends who is not known to the page where a token is asked for.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -39,17 +34,29 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     }
 }
 
+/// Logging in and out is done here and by nobody else's pages, which could make somebody look at the
+/// wrong namespaces without noticing.
+pub(crate) async fn own_pages_only(request: Request, next: Next) -> Response {
+    let site = request.headers().get("sec-fetch-site");
+    let is_own = site.is_none_or(|site| site == "same-origin" || site == "none");
+    if request.method() == Method::POST && !is_own {
+        let reason = "log in and out on this server's own pages";
+        return super::Refused::from(Problem::new(StatusCode::FORBIDDEN, reason)).into_response();
+    }
+    next.run(request).await
+}
+
 #[derive(Deserialize)]
 pub(super) struct Asked {
     next: Option<String>,
 }
 
 /// `GET /login`
-pub(super) async fn page(Query(asked): Query<Asked>) -> Markup {
+pub(super) async fn page(Query(asked): Query<Asked>) -> Page {
     form(asked.next.as_deref(), false)
 }
 
-fn form(next: Option<&str>, was_wrong: bool) -> Markup {
+fn form(next: Option<&str>, was_wrong: bool) -> Page {
     let content = html! {
         section.notice {
             h1 { "Log in" }
@@ -66,8 +73,7 @@ fn form(next: Option<&str>, was_wrong: bool) -> Markup {
             @if was_wrong { p #wrong.wrong role="alert" { "This token is not known here." } }
         }
     };
-    let frame = Frame { title: "Log in", place: Place::Elsewhere, scripts: &[], logged_in: false };
-    frame.around(&content)
+    Page::new("Log in", Place::Elsewhere, content)
 }
 
 #[derive(Deserialize)]
@@ -77,7 +83,11 @@ pub(super) struct LogIn {
 }
 
 /// `POST /login`
-pub(super) async fn log_in(State(app): State<App>, Form(given): Form<LogIn>) -> Response {
+pub(super) async fn log_in(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(given): Form<LogIn>,
+) -> Response {
     let token = given.token.trim();
     let Some(tokens) = &app.access().tokens else {
         return Redirect::to("/").into_response();
@@ -85,21 +95,25 @@ pub(super) async fn log_in(State(app): State<App>, Form(given): Form<LogIn>) -> 
     let is_cookie = token.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte));
     if !is_cookie || tokens.find(token).is_none() {
         let next = given.next.as_deref();
-        return (StatusCode::UNAUTHORIZED, form(next, true)).into_response();
+        let status = StatusCode::UNAUTHORIZED;
+        return Page { status, ..form(next, true) }.into_response();
     }
     let next = given.next.filter(|next| is_own(next)).unwrap_or_else(|| "/".to_owned());
-    ([(header::SET_COOKIE, cookie(&app, token, KEPT))], Redirect::to(&next)).into_response()
+    ([(header::SET_COOKIE, cookie(&app, &headers, token, KEPT))], Redirect::to(&next))
+        .into_response()
 }
 
 /// `POST /logout`
-pub(super) async fn log_out(State(app): State<App>) -> Response {
-    ([(header::SET_COOKIE, cookie(&app, "", 0))], Redirect::to("/login")).into_response()
+pub(super) async fn log_out(State(app): State<App>, headers: HeaderMap) -> Response {
+    let cookie = cookie(&app, &headers, "", 0);
+    ([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response()
 }
 
 /// Lax, so that an address that somebody shares opens for those who are logged in.
-fn cookie(app: &App, token: &str, kept: u32) -> String {
+fn cookie(app: &App, headers: &HeaderMap, token: &str, kept: u32) -> String {
+    let name = guard::cookie_name(headers);
     let secure = if app.access().is_tls { "; Secure" } else { "" };
-    format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={kept}{secure}")
+    format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={kept}{secure}")
 }
 
 /// Whether an address is one of this server, and no other's in disguise.

@@ -18,10 +18,12 @@ mod pieces;
 mod refused;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
 
 use crate::routes::App;
+pub(crate) use frame::draw;
+pub(crate) use overview::KeptOverview;
 pub(crate) use refused::{Refused, no_such_page};
 
 /// Pages, their parts and what they are made of.
@@ -39,9 +41,9 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/part/filters", get(overview::filters_part))
         .route("/part/entity", get(entity::part))
         .layer(from_fn_with_state(app.clone(), login::guard));
-    Router::new()
-        .merge(guarded)
+    let door = Router::new()
         .route("/login", get(login::page).post(login::log_in))
-        .route("/logout", axum::routing::post(login::log_out))
-        .route("/assets/{file}", get(assets::asset))
+        .route("/logout", post(login::log_out))
+        .layer(from_fn(login::own_pages_only));
+    Router::new().merge(guarded).merge(door).route("/assets/{file}", get(assets::asset))
 }

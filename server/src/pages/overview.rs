@@ -1,6 +1,9 @@
 //! What happens now: rates, kinds with their states, the newest events, what rests too long, and
 //! the filters.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
@@ -9,13 +12,13 @@ use statetrail_query::{Found, KindCount, Moment, Resting, resting};
 use statetrail_store::{EventStore, KnownEvent, Order, TimelineQuery};
 
 use super::Refused;
-use super::frame::{Frame, Place};
-use super::login;
+use super::frame::{Page, Place};
 use super::pieces::{address, encoded, entity_link, grouped, length, moment, value};
 use crate::access::{Scope, ScopedStore};
 use crate::api::entities::{count_kinds, find_page};
 use crate::api::filters::find_filters;
 use crate::api::params::Params;
+use crate::kept::Kept;
 use crate::problem::Problem;
 use crate::routes::App;
 
@@ -28,35 +31,50 @@ const STATES: usize = 12;
 /// Filters that are shown.
 const FILTERS: usize = 200;
 
+/// How long the counts of entities by state are kept.
+const COUNTED: Duration = Duration::from_secs(2);
+/// How long it is kept what rests too long.
+const LOOKED: Duration = Duration::from_secs(20);
+
+/// Answers for which much has to be read.
+pub(crate) struct KeptOverview {
+    counts: Kept<Arc<[KindCount]>>,
+    resting: Kept<Arc<[Resting]>>,
+}
+
+impl Default for KeptOverview {
+    fn default() -> KeptOverview {
+        KeptOverview { counts: Kept::new(COUNTED), resting: Kept::new(LOOKED) }
+    }
+}
+
+async fn counts_of(app: &App, scope: &Scope) -> Result<Arc<[KindCount]>, Problem> {
+    let counts =
+        app.ask(scope, |store: ScopedStore| async move { Ok(count_kinds(&store).await?.into()) });
+    app.overview().counts.get(scope, counts).await
+}
+
 /// `GET /`
 pub(super) async fn page(
     State(app): State<App>,
     Extension(scope): Extension<Scope>,
     params: Params,
-) -> Result<Markup, Refused> {
+) -> Result<Page, Refused> {
     let now = params.now();
     params.finish()?;
-    let (counts, events) = app
-        .ask(&scope, move |store: ScopedStore| async move {
-            Ok((count_kinds(&store).await?, newest(&store, now).await?))
-        })
-        .await?;
-    let content = if counts.is_empty() { welcome() } else { full(&counts, &events) };
-    let frame = Frame {
-        title: "Overview",
-        place: Place::Overview,
-        scripts: &["overview.js"],
-        logged_in: login::is_needed(&app),
-    };
-    Ok(frame.around(&content))
+    let counts = counts_of(&app, &scope).await?;
+    let events =
+        app.ask(&scope, move |store: ScopedStore| async move { newest(&store, now).await });
+    let content = if counts.is_empty() { welcome() } else { full(now, &counts, &events.await?) };
+    Ok(Page::new("Overview", Place::Overview, content).with_script("overview.js"))
 }
 
-fn full(counts: &[KindCount], events: &[KnownEvent]) -> Markup {
+fn full(now: Time, counts: &[KindCount], events: &[KnownEvent]) -> Markup {
     html! {
         h1.unseen { "Overview" }
         section aria-labelledby="rate-title" {
             h2 #rate-title { "Events per second" span.aside { " the last five minutes, by type" } }
-            figure #rate { div.chart aria-hidden="true" {} figcaption.legend {} }
+            figure #rate data-now=(now) { div.chart aria-hidden="true" {} figcaption.legend {} }
         }
         div.columns {
             section aria-labelledby="kinds-title" {
@@ -103,8 +121,7 @@ pub(super) async fn kinds_part(
     params: Params,
 ) -> Result<Markup, Problem> {
     params.finish()?;
-    let counts = app.ask(&scope, |store: ScopedStore| async move { count_kinds(&store).await });
-    Ok(kinds(&counts.await?))
+    Ok(kinds(&counts_of(&app, &scope).await?))
 }
 
 fn kinds(counts: &[KindCount]) -> Markup {
@@ -193,8 +210,9 @@ pub(super) async fn resting_part(
 ) -> Result<Markup, Problem> {
     let now = params.now();
     params.finish()?;
-    let found = app.ask(&scope, move |store: ScopedStore| async move { rest(&store, now).await });
-    Ok(resting_table(&found.await?))
+    let found = app
+        .ask(&scope, move |store: ScopedStore| async move { Ok(rest(&store, now).await?.into()) });
+    Ok(resting_table(&app.overview().resting.get(&scope, found).await?))
 }
 
 /// What rests too long as of the newest event: a trail that ended last year is not stuck since.

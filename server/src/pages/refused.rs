@@ -3,23 +3,35 @@
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use maud::html;
+use statetrail_event::Time;
 
-use super::frame::{Frame, Place};
+use super::frame::{Page, Place};
 use super::pieces::entity_address;
 use crate::problem::{Problem, no_route};
 
 /// A problem, told as a page.
-pub(crate) struct Refused(Problem);
+pub(crate) struct Refused {
+    problem: Problem,
+    /// The moment that was asked for.
+    at: Option<Time>,
+}
 
 impl<E: Into<Problem>> From<E> for Refused {
     fn from(problem: E) -> Refused {
-        Refused(problem.into())
+        Refused { problem: problem.into(), at: None }
+    }
+}
+
+impl Refused {
+    /// Leads to the same moment of what may have been meant.
+    pub(super) fn at(self, at: Option<Time>) -> Refused {
+        Refused { at, ..self }
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Problem { status, detail, candidates } = self.0;
+        let Problem { status, detail, candidates } = self.problem;
         let title = match status {
             StatusCode::NOT_FOUND => "Nothing found",
             StatusCode::CONFLICT => "Several entities fit",
@@ -27,13 +39,13 @@ impl IntoResponse for Refused {
             status if status.is_client_error() => "This cannot be asked",
             _ => "Something went wrong",
         };
-        let page = html! {
+        let content = html! {
             section.notice {
                 h1 { (title) }
                 p { (detail) }
                 @if !candidates.is_empty() {
                     ul { @for name in &candidates {
-                        li { a href=(entity_address(name, None)) { (name) } }
+                        li { a href=(entity_address(name, self.at)) { (name) } }
                     } }
                 }
                 @if status.is_server_error() {
@@ -42,8 +54,7 @@ impl IntoResponse for Refused {
                 p { a href="/" { "Overview" } " · " a href="/entities" { "Entities" } }
             }
         };
-        let frame = Frame { title, place: Place::Elsewhere, scripts: &[], logged_in: false };
-        (status, frame.around(&page)).into_response()
+        Page { status, ..Page::new(title, Place::Elsewhere, content) }.into_response()
     }
 }
 
@@ -52,5 +63,5 @@ pub(crate) async fn no_such_page(uri: Uri) -> Response {
     if uri.path().starts_with("/api") {
         return no_route().await.into_response();
     }
-    Refused(Problem::not_found(format!("there is no page {}", uri.path()))).into_response()
+    Refused::from(Problem::not_found(format!("there is no page {}", uri.path()))).into_response()
 }

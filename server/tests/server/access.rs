@@ -1,6 +1,6 @@
 //! Who may see what.
 
-use crate::support::{Running, event, token_table};
+use crate::support::{Answer, Running, event, token_table};
 
 pub(crate) const ROUTES: [&str; 13] = [
     "/api/v1/kinds",
@@ -156,12 +156,7 @@ fn pages_ask_for_a_token_and_keep_it_in_a_cookie_that_no_script_reads() {
         assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{page}");
     }
     let log_in = |token: &str, next: &str| {
-        let form = format!("token={token}&next={next}");
-        let length = form.len();
-        server.send(&format!(
-            "POST /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
-        ))
+        post(&server, "/login", "localhost", "same-origin", &format!("token={token}&next={next}"))
     };
     let wrong = log_in("wrong", "/events");
     assert_eq!((wrong.status, wrong.header("set-cookie")), (401, None));
@@ -171,6 +166,94 @@ fn pages_ask_for_a_token_and_keep_it_in_a_cookie_that_no_script_reads() {
     assert!(cookie.starts_with("statetrail=shop-only; path=/; httponly; samesite=lax"), "{cookie}");
     let elsewhere = log_in("shop-only", "//evil.example/");
     assert_eq!(elsewhere.header("location"), Some("/"));
+}
+
+fn post(server: &Running, path: &str, host: &str, site: &str, form: &str) -> Answer {
+    let length = form.len();
+    server.send(&format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Site: {site}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+    ))
+}
+
+#[test]
+fn servers_of_one_host_do_not_put_out_each_others_cookies() {
+    let server = server();
+    for (host, name) in [
+        ("localhost", "statetrail"),
+        ("localhost:8080", "statetrail-8080"),
+        ("[::1]:8081", "statetrail-8081"),
+        ("[::1]", "statetrail"),
+    ] {
+        let answer = post(&server, "/login", host, "none", "token=shop-only");
+        let cookie = answer.header("set-cookie").unwrap();
+        assert!(cookie.starts_with(&format!("{name}=shop-only;")), "{host}: {cookie}");
+        let answer = post(&server, "/logout", host, "same-origin", "");
+        let cookie = answer.header("set-cookie").unwrap();
+        assert!(cookie.starts_with(&format!("{name}=; ")), "{host}: {cookie}");
+    }
+    for (cookie, status) in [("statetrail-8081=shop-only", 303), ("statetrail-8080=shop-only", 200)]
+    {
+        let answer = server.send(&format!(
+            "GET /events HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\nCookie: {cookie}\r\n\r\n"
+        ));
+        assert_eq!(answer.status, status, "{cookie}");
+    }
+}
+
+#[test]
+fn other_sites_log_nobody_in_or_out() {
+    let server = server();
+    for path in ["/login", "/logout"] {
+        for site in ["cross-site", "same-site"] {
+            let answer = post(&server, path, "localhost", site, "token=shop-only");
+            assert_eq!((answer.status, answer.header("set-cookie")), (403, None), "{path} {site}");
+        }
+    }
+    assert_eq!(server.get_with("/login", &[("Sec-Fetch-Site", "cross-site")]).status, 200);
+}
+
+#[test]
+fn who_is_logged_in_can_log_out_on_every_page() {
+    let server = server();
+    let logged_in = [("Cookie", "statetrail=shop-only")];
+    let pages = PAGES.iter().filter(|page| !page.starts_with("/part/"));
+    for page in pages.chain(&["/no-such-page", "/entity?name=shop/order/none", "/events?from=x"]) {
+        let answer = server.get_with(page, &logged_in);
+        assert!(answer.body.contains("action=\"/logout\""), "{page}: {answer:?}");
+    }
+    for page in ["/login", "/no-such-page"] {
+        let answer = server.get(page);
+        assert!(!answer.body.contains("action=\"/logout\""), "{page}: {answer:?}");
+    }
+    let without = Running::start(&[event("shop/order/o-1", "placed", 100, 1)], None);
+    assert!(!without.get("/").body.contains("action=\"/logout\""));
+}
+
+#[test]
+fn a_name_that_fits_several_leads_to_the_moment_that_was_typed() {
+    let server = Running::start(
+        &[event("shop/order/o-1", "placed", 100, 1), event("bank/order/o-1", "paid", 100, 2)],
+        None,
+    );
+    let answer = server.get("/go?name=o-1&at=1970-01-01T00:01:40Z");
+    assert_eq!(answer.status, 409);
+    for name in ["shop", "bank"] {
+        let link = format!("/entity?name={name}/order/o-1&amp;at=1970-01-01T00:01:40Z");
+        assert!(answer.body.contains(&link), "{answer:?}");
+    }
+}
+
+#[test]
+fn an_empty_value_is_a_place_of_a_lifecycle_and_not_where_entities_are_first_seen() {
+    let events = [event("shop/order/o-1", "", 100, 1), event("shop/order/o-1", "paid", 200, 2)];
+    let server = Running::start(&events, None);
+    let page = "/lifecycle?namespace=shop&type=order&by=status";
+    assert!(server.get(page).body.contains("by=status&amp;from=&amp;to=paid"));
+    let went = server.get(&format!("{page}&from=&to=paid"));
+    assert!(went.body.contains("name=shop/order/o-1"), "{went:?}");
+    let never = server.get(&format!("{page}&to=paid"));
+    assert!(!never.body.contains("name=shop/order/o-1"), "{never:?}");
 }
 
 #[test]
