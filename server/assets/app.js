@@ -62,17 +62,22 @@ export async function ask(address, kind, options = {}) {
   return answer[kind]();
 }
 
-/** Replaces what an element holds by a part of a page, which the server has escaped. */
+const filled = new WeakMap();
+
+/** Replaces what an element holds by a part of a page, which the server has escaped. What is the same
+ * stays, so that no click hits what has just been taken away. */
 export function fill(element, html) {
-  const made = new DOMParser().parseFromString(html, "text/html");
-  element.replaceChildren(...made.body.childNodes);
+  const made = new DOMParser().parseFromString(html, "text/html").body;
+  const text = made.innerHTML;
+  if (text === (filled.get(element) ?? element.innerHTML)) return;
+  filled.set(element, text);
+  element.replaceChildren(...made.childNodes);
 }
 
 const RETRY = 2000;
 
 function keepUpToDate(element) {
   const every = Number(element.dataset.every) * 1000;
-  let last = element.dataset.soon === undefined ? null : "";
   async function look() {
     let wait = every;
     // Nobody looks at a page that is hidden, and one that is being read stays as it is.
@@ -81,9 +86,8 @@ function keepUpToDate(element) {
         const html = await ask(element.dataset.part, "text");
         if (element.dataset.then === "reload") {
           if (html.trim()) location.reload();
-        } else if (html !== last) {
+        } else {
           fill(element, html);
-          last = html;
         }
         tell("");
       } catch (error) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities;
+use thirtyfour::error::{WebDriverError, WebDriverErrorInner};
 use thirtyfour::prelude::*;
 use thirtyfour::{ChromeCapabilities, LoggingPrefsLogLevel};
 use tokio::runtime::Runtime;
@@ -62,6 +63,10 @@ impl Drop for Browser {
     }
 }
 
+fn is_stale(error: &WebDriverError) -> bool {
+    matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_))
+}
+
 impl Browser {
     /// Opens one to look at the pages of a server.
     pub(crate) fn open(address: &str, look: Look) -> Browser {
@@ -111,13 +116,21 @@ impl Browser {
         self.run(&script).as_str().unwrap().to_owned()
     }
 
-    /// Clicks on an element, as a person does.
+    /// Clicks on an element, as a person does: on the one that is there, if the page has just put a
+    /// new one in its place.
     pub(crate) fn click(&self, selector: &str) {
-        self.runtime.block_on(async {
-            let element = self.driver.find(By::Css(selector)).await.unwrap();
-            element.scroll_into_view().await.unwrap();
-            element.click().await.unwrap();
-        });
+        let begun = Instant::now();
+        let click = async || {
+            let element = self.driver.find(By::Css(selector)).await?;
+            element.scroll_into_view().await?;
+            element.click().await
+        };
+        loop {
+            match self.runtime.block_on(click()) {
+                Err(error) if is_stale(&error) && begun.elapsed() < WITHIN => {}
+                clicked => return clicked.unwrap(),
+            }
+        }
     }
 
     /// Types into an element, and presses Enter if the text ends with a line.
