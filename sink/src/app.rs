@@ -16,7 +16,9 @@ use crate::dead_letter::DeadLetters;
 use crate::exit::{Exit, Failure};
 use crate::health::Health;
 use crate::intake::{Ended, Intake, Parts, WRITERS};
-use crate::kafka::{ConsumerEvents, check_topics, consumer_config};
+use crate::kafka::{
+    ConsumerEvents, check_topics, consumer_config, dead_letters_missing, make_dead_letters,
+};
 use crate::metrics::Metrics;
 use crate::settings::{Settings, show};
 use crate::writer::Writer;
@@ -111,9 +113,12 @@ fn dead_letter_topics(settings: &Settings) -> Vec<String> {
 }
 
 fn check_connections(settings: &Settings) -> Result<Exit, Failure> {
-    let partitions = check_topics(&settings.kafka, &dead_letter_topics(settings), CHECK_WITHIN)?;
-    for (topic, partitions) in settings.kafka.topics.iter().zip(partitions) {
+    let topics = check_topics(&settings.kafka, &dead_letter_topics(settings), CHECK_WITHIN)?;
+    for (topic, partitions) in settings.kafka.topics.iter().zip(topics.partitions) {
         say(&format!("topic {topic}: {partitions} partitions"));
+    }
+    if let Some(topic) = topics.missing.first() {
+        return Err(dead_letters_missing(&settings.kafka, topic));
     }
     runtime()?.block_on(store::check(&settings.store))?;
     say(&format!("store {}: answers, and its form fits", settings.store));
@@ -143,7 +148,9 @@ fn run(settings: Settings) -> Result<Exit, Failure> {
     health.store_opened();
     runtime.spawn(store::tend(Arc::clone(&store)));
     tracing::info!(store = %settings.store, "the store is open");
-    check_topics(&settings.kafka, &dead_letter_topics(&settings), settings.startup_timeout)?;
+    let within = settings.startup_timeout;
+    let topics = check_topics(&settings.kafka, &dead_letter_topics(&settings), within)?;
+    make_dead_letters(&settings.kafka, &topics.missing, within)?;
 
     let consumer = join_group(&settings, &health)?;
     let (lag_stop, lag_stopped) = mpsc::channel();

@@ -30,6 +30,8 @@ pub enum Exit {
     StoreOther = 16,
     /// What was read could not be stored in the time that there was.
     DrainDeadline = 17,
+    /// The address for `/health` and `/metrics` cannot be listened at.
+    AddressTaken = 18,
     /// The second signal came.
     Interrupted = 130,
 }
@@ -61,6 +63,7 @@ Exit codes:
   15   there is no such keyspace or file, or no store in it
   16   the store was made by another version or with other settings
   17   not everything that was read could be stored before the drain deadline
+  18   the address for /health and /metrics is taken, or none of this machine
   130  interrupted by a second signal";
 
 /// Why the sink cannot go on: one line that says what, where and what to do.

@@ -39,7 +39,8 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let hint = "choose another with http.listen";
-        Failure::new(Exit::Failed, format!("http.listen {address} cannot be used: {error}: {hint}"))
+        let message = format!("http.listen {address} cannot be used: {error}: {hint}");
+        Failure::new(Exit::AddressTaken, message)
     })
 }
 

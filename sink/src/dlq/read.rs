@@ -106,7 +106,7 @@ impl Reader {
             let message = format!("topic {} is missing at {}: {hint}", place.topic, kafka.brokers);
             Failure::new(Exit::TopicMissing, message)
         });
-        let partitions = found?.first().copied().unwrap_or(0);
+        let partitions = found?.partitions.first().copied().unwrap_or(0);
         let context = QuietContext::default();
         let mut config = base_config(&place.kafka);
         // A group is demanded of every consumer; this one neither joins nor commits.

@@ -19,16 +19,24 @@ const SAID_WITHIN: Duration = Duration::from_millis(50);
 /// How long a broker that makes topics by itself may take.
 const MADE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Waits until brokers answer, and looks for topics: those to read, and those of dead letters,
-/// which a broker may make when it is asked. Returns the number of partitions of each topic read.
+/// What was found of the topics.
+pub struct Topics {
+    /// The number of partitions of each topic that is read.
+    pub partitions: Vec<usize>,
+    /// The topics of dead letters that are missing.
+    pub missing: Vec<String>,
+}
+
+/// Waits until brokers answer, and looks for topics: those to read, and those of dead letters.
 ///
 /// # Errors
-/// When no broker answers `within` that time, Kafka does not let us in, or a topic is missing.
+/// When no broker answers `within` that time, Kafka does not let us in, or a topic to read is
+/// missing.
 pub fn check_topics(
     kafka: &KafkaSettings,
     dead_letters: &[String],
     within: Duration,
-) -> Result<Vec<usize>, Failure> {
+) -> Result<Topics, Failure> {
     let context = QuietContext::default();
     let consumer: BaseConsumer<QuietContext> = base_config(kafka)
         .create_with_context(context.clone())
@@ -45,17 +53,37 @@ pub fn check_topics(
             )
         })?);
     }
-    if !dead_letters.is_empty() {
-        check_dead_letters(kafka, dead_letters, deadline)?;
+    let mut missing = Vec::new();
+    for topic in dead_letters {
+        // Asked by a consumer, a broker makes no topics.
+        if ask(kafka, &consumer, &context.errors, topic, deadline)?.is_none() {
+            missing.push(topic.clone());
+        }
     }
-    Ok(partitions)
+    Ok(Topics { partitions, missing })
 }
 
-fn check_dead_letters(
+/// Why the sink does not go on without a topic for dead letters.
+pub fn dead_letters_missing(kafka: &KafkaSettings, topic: &str) -> Failure {
+    let hint = "create it, or correct dead_letter.topic";
+    let message = format!("dead-letter topic {topic} is missing at {}: {hint}", kafka.brokers);
+    Failure::new(Exit::TopicMissing, message)
+}
+
+/// Asks for topics of dead letters as a producer, so that a broker makes them if it makes topics by
+/// itself.
+///
+/// # Errors
+/// When no broker answers `within` that time, or a topic is not made.
+pub fn make_dead_letters(
     kafka: &KafkaSettings,
     topics: &[String],
-    deadline: Instant,
+    within: Duration,
 ) -> Result<(), Failure> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let deadline = Instant::now() + within;
     let context = QuietContext::default();
     let producer: BaseProducer<DeadLetterCheck> = producer_config(kafka)
         .create_with_context(DeadLetterCheck(context.clone()))
@@ -64,14 +92,12 @@ fn check_dead_letters(
         let made_by = Instant::now() + MADE_WITHIN;
         while ask_client(kafka, producer.client(), &context.errors, topic, deadline)?.is_none() {
             if Instant::now() >= made_by {
-                let hint = "create it, or correct dead_letter.topic";
-                let message =
-                    format!("dead-letter topic {topic} is missing at {}: {hint}", kafka.brokers);
-                return Err(Failure::new(Exit::TopicMissing, message));
+                return Err(dead_letters_missing(kafka, topic));
             }
             // Asking made it; it is there when its leader is.
             producer.poll(Duration::from_millis(100));
         }
+        tracing::warn!(topic, "the dead-letter topic was missing: the broker made it when asked");
     }
     Ok(())
 }

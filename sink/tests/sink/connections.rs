@@ -94,6 +94,39 @@ fn what_is_not_there_is_named_with_a_code() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains(&format!("topic {}: 1 partitions", topic.name)), "{told}");
     assert!(!unmade.exists(), "a check makes no store");
+    // Twice, as a check that made the topic would find it the second time.
+    for _ in 0..2 {
+        let mistyped = [
+            "--store",
+            &store,
+            "--kafka-brokers",
+            kafka.brokers(),
+            "--kafka-topics",
+            &topic.name,
+            "--dead-letter-topic",
+            "mistyped",
+            "--check-connections",
+        ];
+        let (exit, error) = failure(&mistyped);
+        assert_eq!(exit, Some(11), "{error}");
+        assert!(error.contains("dead-letter topic mistyped is missing"), "{error}");
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_before_anything_is_read() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_statetrail-sink"))
+        .args(["--store", "sqlite:unmade.db", "--kafka-brokers", "127.0.0.1:1"])
+        .args(["--kafka-topics", "trail", "--http-listen", &address])
+        .env_clear()
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    let error = format!("error: http.listen {address} cannot be used: ");
+    assert!(told.lines().any(|line| line.starts_with(&error)), "{told}");
+    assert_eq!(output.status.code(), Some(18), "{told}");
 }
 
 #[test]
