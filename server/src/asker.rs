@@ -6,7 +6,7 @@ use std::time::Duration;
 use statetrail_store::EventStore;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::problem::{Problem, busy, too_slow};
 
@@ -18,7 +18,7 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// Asks so many questions at a time, each of which may wait and take so long.
+    /// Asks so many questions at a time, each of which may wait and take so long together.
     pub(crate) fn new(store: Arc<dyn EventStore>, questions: usize, deadline: Duration) -> Asker {
         Asker { store, permits: Arc::new(Semaphore::new(questions)), deadline }
     }
@@ -36,7 +36,8 @@ impl Asker {
         Q: FnOnce() -> A + Send + 'static,
         A: Future<Output = Result<T, Problem>>,
     {
-        let permit = timeout(self.deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        let until = Instant::now() + self.deadline;
+        let permit = timeout_at(until, Arc::clone(&self.permits).acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(busy()) };
         let runtime = Handle::current();
         let (_waiting, given_up) = oneshot::channel::<()>();
@@ -51,7 +52,7 @@ impl Asker {
             drop(permit);
             answer
         });
-        match timeout(self.deadline, asking).await {
+        match timeout_at(until, asking).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
                 tracing::error!(%error, "a question ended badly");
@@ -66,6 +67,8 @@ impl Asker {
 #[cfg(test)]
 mod tests {
     use statetrail_store::sqlite::SqliteStore;
+
+    use tokio::time::timeout;
 
     use super::*;
     use crate::access::{Scope, ScopedStore};
