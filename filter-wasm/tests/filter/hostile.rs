@@ -5,15 +5,13 @@ use std::cell::RefCell;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serde::de::IgnoredAny;
 use statetrail_filter::{Filter, Mode};
+use statetrail_filter_host::check_readable;
 
 use crate::agreement::native;
 use crate::corpus::{Record, TIME, container_tag, folder, records, rule_files};
 use crate::guest::{ANNOTATE, EVENTS, Guest, Handover, Reply};
 use crate::wasm;
-
-const HANDOVERS: [Handover; 3] = [Handover::Json, Handover::JsonCounted, Handover::MessagePack];
 
 fn start() -> Guest {
     let folder = folder(&rule_files());
@@ -24,87 +22,16 @@ fn tag() -> String {
     container_tag("kinds", "pod-1", "app")
 }
 
-fn is_msgpack(record: &[u8]) -> bool {
-    matches!(record.first(), Some(0x80..=0x8f | 0xde | 0xdf))
-}
-
 /// Hands a record over in every way and checks that each reply is one that Fluent Bit can read.
 fn check(guest: &mut Guest, tag: &str, time: (u32, u32), record: &[u8]) {
     for function in [EVENTS, ANNOTATE] {
-        for handover in HANDOVERS {
+        for handover in Handover::ALL {
             let reply = guest.call(function, tag, time, record, handover).unwrap_or_else(|trap| {
                 panic!("{function} {handover:?} {}: {trap:?}", record.escape_ascii())
             });
-            check_reply(function, record, &reply);
+            check_readable(function, record, &reply);
         }
     }
-}
-
-fn check_reply(function: &str, record: &[u8], reply: &Reply) {
-    let shown = || format!("{function} {}", record.escape_ascii());
-    match reply {
-        Reply::Text(text) if is_msgpack(record) => {
-            assert!(is_msgpack(text), "{}: {}", shown(), text.escape_ascii());
-            assert_eq!(msgpack_length(text), Some(text.len()), "{}: {text:x?}", shown());
-        }
-        Reply::Text(text) => {
-            let text = std::str::from_utf8(text).unwrap_or_else(|_| panic!("{} UTF-8", shown()));
-            assert!(text.trim_start().starts_with('{'), "{}: {text}", shown());
-            serde_json::from_str::<IgnoredAny>(text)
-                .unwrap_or_else(|fault| panic!("{}: {text}: {fault}", shown()));
-        }
-        Reply::Null => assert!(function == EVENTS && !is_msgpack(record), "{}", shown()),
-        Reply::Input => assert!(function == ANNOTATE && !is_msgpack(record), "{}", shown()),
-    }
-}
-
-/// The length of the MessagePack value at the start of `bytes`, found in another way than the
-/// filter's.
-fn msgpack_length(bytes: &[u8]) -> Option<usize> {
-    use rmp::Marker;
-
-    let mut at = 0;
-    let mut values = 1usize;
-    while values > 0 {
-        values -= 1;
-        let marker = Marker::from_u8(*bytes.get(at)?);
-        at += 1;
-        let mut number = |size: usize| {
-            let digits = bytes.get(at..at + size)?;
-            at += size;
-            Some(digits.iter().fold(0usize, |number, digit| number << 8 | usize::from(*digit)))
-        };
-        let (content, children) = match marker {
-            Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => {
-                (0, 0)
-            }
-            Marker::Reserved => return None,
-            Marker::U8 | Marker::I8 => (1, 0),
-            Marker::U16 | Marker::I16 | Marker::FixExt1 => (2, 0),
-            Marker::FixExt2 => (3, 0),
-            Marker::U32 | Marker::I32 | Marker::F32 => (4, 0),
-            Marker::FixExt4 => (5, 0),
-            Marker::U64 | Marker::I64 | Marker::F64 => (8, 0),
-            Marker::FixExt8 => (9, 0),
-            Marker::FixExt16 => (17, 0),
-            Marker::FixStr(length) => (usize::from(length), 0),
-            Marker::Str8 | Marker::Bin8 => (number(1)?, 0),
-            Marker::Str16 | Marker::Bin16 => (number(2)?, 0),
-            Marker::Str32 | Marker::Bin32 => (number(4)?, 0),
-            Marker::Ext8 => (number(1)? + 1, 0),
-            Marker::Ext16 => (number(2)? + 1, 0),
-            Marker::Ext32 => (number(4)? + 1, 0),
-            Marker::FixArray(length) => (0, usize::from(length)),
-            Marker::Array16 => (0, number(2)?),
-            Marker::Array32 => (0, number(4)?),
-            Marker::FixMap(length) => (0, usize::from(length) * 2),
-            Marker::Map16 => (0, number(2)? * 2),
-            Marker::Map32 => (0, number(4)? * 2),
-        };
-        at += content;
-        values += children;
-    }
-    (at <= bytes.len()).then_some(at)
 }
 
 /// A record with everything in it that matters, and a line that matches.
@@ -323,14 +250,14 @@ impl Twins {
         // A zero byte that is counted may be one of MessagePack.
         let counted = [record, b"\0"].concat();
         for (mode, function) in [(Mode::Events, EVENTS), (Mode::Annotate, ANNOTATE)] {
-            for handover in HANDOVERS {
+            for handover in Handover::ALL {
                 let seen = if handover == Handover::JsonCounted { &counted } else { record };
                 let shown = || format!("{function} {handover:?} {}", record.escape_ascii());
                 let reply = self
                     .guest
                     .call(function, tag, time, record, handover)
                     .unwrap_or_else(|trap| panic!("{}: {trap:?}", shown()));
-                check_reply(function, record, &reply);
+                check_readable(function, record, &reply);
                 let native = native(&mut self.native, mode, tag, time, seen);
                 assert_eq!(reply, native, "{}", shown());
             }

@@ -1,11 +1,11 @@
 //! Builds the module and compiles it, once in a test run.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use wasmtime::{Config, Engine, Module, OptLevel};
+use statetrail_filter_host::engine;
+use wasmtime::Module;
 
 use crate::stack_meter::{Instrumented, instrument};
 use crate::step_meter::count_steps;
@@ -14,19 +14,6 @@ use crate::step_meter::count_steps;
 pub(crate) struct Filter {
     pub(crate) wasm: Module,
     pub(crate) instrumented: Instrumented,
-}
-
-/// The engine that all modules here are compiled for.
-pub(crate) fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let mut config = Config::new();
-        // The stack meter asks for whole chains of calls.
-        config.wasm_backtrace_max_frames(NonZeroUsize::new(1_000));
-        // Compiling takes longer than running here.
-        config.cranelift_opt_level(OptLevel::None);
-        Engine::new(&config).expect("this configuration is sound")
-    })
 }
 
 /// The filter. Every test measures the stack that it needs.
