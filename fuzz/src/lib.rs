@@ -4,13 +4,19 @@
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a target reports what it found")]
 
 mod cloudevents;
+#[cfg(feature = "cri_lines")]
 mod container_lines;
+#[cfg(feature = "exported")]
+mod exported;
 mod patterns;
 mod records;
 mod rule_files;
 
 pub use cloudevents::cloudevents;
+#[cfg(feature = "cri_lines")]
 pub use container_lines::cri_lines;
+#[cfg(feature = "exported")]
+pub use exported::{exported_annotate, exported_events};
 pub use patterns::patterns;
 pub use records::{json_records, msgpack_records};
 pub use rule_files::rule_files;
@@ -19,9 +25,14 @@ pub use rule_files::rule_files;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: &[(&str, Target)] = &[
     ("cloudevents", cloudevents),
+    #[cfg(feature = "cri_lines")]
     ("cri_lines", cri_lines),
+    #[cfg(feature = "exported")]
+    ("exported_annotate", exported_annotate),
+    #[cfg(feature = "exported")]
+    ("exported_events", exported_events),
     ("json_records", json_records),
     ("msgpack_records", msgpack_records),
     ("patterns", patterns),

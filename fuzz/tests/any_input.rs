@@ -28,7 +28,9 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
 }
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let mut seeds = files(&root().join("fuzz/seeds").join(target));
+    // Both exported functions take the same records.
+    let folder = if target.starts_with("exported_") { "exported" } else { target };
+    let mut seeds = files(&root().join("fuzz/seeds").join(folder));
     if target == "rule_files" {
         for folder in ["rules/tests/language", "rules/tests/diagnostics", "fluent-bit/rules"] {
             seeds.extend(files(&root().join(folder)));
@@ -46,7 +48,7 @@ fn run(name: &str, target: Target, input: &[u8]) {
 
 #[test]
 fn what_was_found_stays_fixed() {
-    for (name, target) in TARGETS {
+    for &(name, target) in TARGETS {
         for input in files(&root().join("fuzz/regressions").join(name)) {
             run(name, target, &input);
         }
@@ -66,9 +68,22 @@ fn cloudevents() {
     mutate("cloudevents");
 }
 
+#[cfg(feature = "cri_lines")]
 #[test]
 fn cri_lines() {
     mutate("cri_lines");
+}
+
+#[cfg(feature = "exported")]
+#[test]
+fn exported_annotate() {
+    mutate("exported_annotate");
+}
+
+#[cfg(feature = "exported")]
+#[test]
+fn exported_events() {
+    mutate("exported_events");
 }
 
 #[test]
@@ -93,7 +108,7 @@ fn rule_files() {
 
 /// Runs the seeds, then inputs made of them by a random generator that always begins alike.
 fn mutate(name: &str) {
-    let (_, target) = TARGETS.into_iter().find(|(known, _)| *known == name).unwrap();
+    let &(_, target) = TARGETS.iter().find(|(known, _)| *known == name).unwrap();
     let seeds = seeds(name);
     for seed in &seeds {
         run(name, target, seed);
