@@ -22,6 +22,7 @@ const LINES: u64 = 100_000;
 const LINES_PER_SECOND: u32 = 4_000;
 const ROTATE_EVERY: Duration = Duration::from_secs(6);
 const MOMENTS: usize = 20_000;
+/// How long nothing may move before what is missing counts as lost.
 const SETTLED_WITHIN: Duration = Duration::from_secs(240);
 const NODE: &str = "node-1";
 
@@ -87,11 +88,16 @@ impl Cluster {
 
     /// Waits until every state is the shop's truth.
     fn settles_on(&self, truth: &Truth) -> Result<()> {
-        let begun = Instant::now();
+        let (mut moved, mut last) = (Instant::now(), String::new());
         loop {
             let result = wait_for(compare(&self.store, truth));
+            if let Err(error) = &result
+                && error.to_string() != last
+            {
+                (moved, last) = (Instant::now(), error.to_string());
+            }
             match result {
-                Err(error) if begun.elapsed() > SETTLED_WITHIN => {
+                Err(error) if moved.elapsed() > SETTLED_WITHIN => {
                     let log = self.fluent_bit.log().unwrap_or_default();
                     let tail: Vec<&str> = log.lines().rev().take(20).collect();
                     return Err(error.context(format!("Fluent Bit says: {tail:#?}")));
