@@ -136,6 +136,11 @@ fn a_server_says_that_cassandra_is_away_and_answers_again() {
         followed = Followed::start(&serving, "", Some(&followed.place));
         let told = followed.take(1);
         assert_eq!(told[0]["entity"], "shop/order/o-3000", "{what}: {told:?}");
+        // What the overview counts is kept for a while.
+        let entities = &serving.get("/api/v1/kinds").json()[0]["entities"];
+        let counted = format!("<td class=\"number\">{entities}</td>");
+        let counts_it = || serving.get("/part/kinds").body.contains(&counted);
+        wait_until("the overview counts it", counts_it);
         before = ask(&serving, &paths);
     }
     assert_eq!(serving.end(), Some(0));

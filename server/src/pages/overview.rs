@@ -65,16 +65,16 @@ pub(super) async fn page(
     let counts = counts_of(&app, &scope).await?;
     let events =
         app.ask(&scope, move |store: ScopedStore| async move { newest(&store, now).await });
-    let content = if counts.is_empty() { welcome() } else { full(now, &counts, &events.await?) };
+    let content = if counts.is_empty() { welcome() } else { full(&counts, &events.await?) };
     Ok(Page::new("Overview", Place::Overview, content).with_script("overview.js"))
 }
 
-fn full(now: Time, counts: &[KindCount], events: &[KnownEvent]) -> Markup {
+fn full(counts: &[KindCount], events: &[KnownEvent]) -> Markup {
     html! {
         h1.unseen { "Overview" }
         section aria-labelledby="rate-title" {
             h2 #rate-title { "Events per second" span.aside { " the last five minutes, by type" } }
-            figure #rate data-now=(now) { div.chart aria-hidden="true" {} figcaption.legend {} }
+            figure #rate { div.chart aria-hidden="true" {} figcaption.legend {} }
         }
         div.columns {
             section aria-labelledby="kinds-title" {
