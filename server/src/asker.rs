@@ -67,7 +67,6 @@ impl Asker {
 #[cfg(test)]
 mod tests {
     use statetrail_store::sqlite::SqliteStore;
-
     use tokio::time::timeout;
 
     use super::*;

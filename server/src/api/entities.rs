@@ -22,6 +22,9 @@ use crate::access::Scope;
 use crate::problem::Problem;
 use crate::routes::App;
 
+/// Room for most answers.
+const JSON_BYTES: usize = 16 << 10;
+
 /// An answer as JSON. `axum::Json` would write it step by step into a buffer that grows from 128 bytes;
 /// a page of a trail is a hundred kilobytes.
 pub(super) fn json(view: &impl Serialize) -> Response {
@@ -35,9 +38,6 @@ pub(super) fn json(view: &impl Serialize) -> Response {
         }
     }
 }
-
-/// Room for most answers.
-const JSON_BYTES: usize = 16 << 10;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = EntityPage)]

@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 use statetrail_event::{EntityName, Value};
 use statetrail_query::{Found, Moment};
-use statetrail_store::EntityFilter;
+use statetrail_store::Kind;
 use utoipa::ToSchema;
 
 use super::described::{After, AsKnownAt, At, IfNoneMatch, Limit, Refused, Unanswered};
@@ -21,18 +21,14 @@ use crate::routes::App;
 /// The kind of entity that a filter reports as; its id is the node's name.
 const NAMESPACE: &str = "statetrail";
 const ENTITY_TYPE: &str = "filter";
-/// The search for what filters reported up to a moment.
-pub(crate) fn find_filters(moment: Moment, after: Option<EntityName>, limit: usize) -> FindParams {
-    let filter = EntityFilter {
-        namespace: Some(NAMESPACE.to_owned()),
-        entity_type: Some(ENTITY_TYPE.to_owned()),
-        id_prefix: None,
-    };
-    FindParams { filter, conditions: Vec::new(), moment, after, limit }
-}
-
 /// How the fields begin that count the lines that the rules of a file matched.
 const OF_FILE: &str = "matched.";
+
+/// The search for what filters reported up to a moment.
+pub(crate) fn find_filters(moment: Moment, after: Option<EntityName>, limit: usize) -> FindParams {
+    let kind = Kind { namespace: NAMESPACE.to_owned(), entity_type: ENTITY_TYPE.to_owned() };
+    FindParams { filter: (&kind).into(), conditions: Vec::new(), moment, after, limit }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = FilterPage)]

@@ -81,13 +81,6 @@ impl<S: Sync> FromRequestParts<S> for Params {
     }
 }
 
-fn only(name: &str, mut values: Vec<String>) -> Result<Option<String>, Problem> {
-    match values.len() {
-        0 | 1 => Ok(values.pop()),
-        _ => Err(Problem::bad(format!("{name} is given more than once"))),
-    }
-}
-
 fn form_pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     check_encoding(uri.query().unwrap_or_default())?;
     axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
@@ -211,6 +204,13 @@ impl Params {
                 Err(Problem::bad(format!("there is no parameter {name:?} here; {known}")))
             }
         }
+    }
+}
+
+fn only(name: &str, mut values: Vec<String>) -> Result<Option<String>, Problem> {
+    match values.len() {
+        0 | 1 => Ok(values.pop()),
+        _ => Err(Problem::bad(format!("{name} is given more than once"))),
     }
 }
 
