@@ -246,7 +246,23 @@ fn screenshots() -> PathBuf {
     folder
 }
 
+/// The driver takes a free port of one address family, and ends if another process has the same one of
+/// the other.
+const DRIVER_TRIES: usize = 5;
+
 fn start_driver() -> (Child, u16) {
+    let mut said = String::new();
+    for _ in 0..DRIVER_TRIES {
+        match try_to_start_driver() {
+            Ok(started) => return started,
+            Err(told) => said = told,
+        }
+    }
+    panic!("chromedriver does not start; it says: {said}");
+}
+
+/// The driver and its port, or what it says when it ends without one.
+fn try_to_start_driver() -> Result<(Child, u16), String> {
     let mut process = Command::new("chromedriver")
         .arg("--port=0")
         .stdout(Stdio::piped())
@@ -255,14 +271,16 @@ fn start_driver() -> (Child, u16) {
         .unwrap_or_else(|error| {
             panic!("chromedriver: {error}; Debian: apt-get install chromium chromium-driver")
         });
-    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let started = lines.map_while(Result::ok).find_map(|line| {
-        line.strip_prefix("ChromeDriver was started successfully on port ")?
-            .trim_end_matches('.')
-            .parse()
-            .ok()
-    });
-    (process, started.expect("chromedriver tells its port"))
+    let mut said = String::new();
+    for line in BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        let port = line.strip_prefix("ChromeDriver was started successfully on port ");
+        if let Some(port) = port.and_then(|port| port.trim_end_matches('.').parse().ok()) {
+            return Ok((process, port));
+        }
+        said.push_str(&line);
+    }
+    process.wait().unwrap();
+    Err(said)
 }
 
 fn capabilities(look: Look) -> ChromeCapabilities {
