@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,14 +12,15 @@ use statetrail_servers::{Cassandra, FluentBit, Kafka};
 use statetrail_shop::{Amount, ShopConfig, Truth, TruthRecorder, generate};
 use statetrail_store::StoreAddress;
 use statetrail_tests::{
-    RotatingLogs, agrees_with_truth, project_folder, statetrail, statetrail_sink,
+    Halt, RotatingLogs, agrees_with_truth, project_folder, statetrail, statetrail_sink,
 };
 
 use crate::shipped;
 
 const LINES: u64 = 100_000;
 const LINES_PER_SECOND: u32 = 4_000;
-const ROTATE_EVERY: Duration = Duration::from_secs(6);
+/// Every six seconds.
+const ROTATE_EVERY: u64 = 24_000;
 const MOMENTS: usize = 20_000;
 /// How long nothing may move before what is missing counts as lost.
 const SETTLED_WITHIN: Duration = Duration::from_secs(240);
@@ -70,18 +70,21 @@ impl Cluster {
         Ok(Cluster { sink, fluent_bit, kafka, folder: path, store })
     }
 
-    /// Lets the shop write while `trouble` happens; returns its truth.
-    fn run_shop(&self, trouble: impl FnOnce(&AtomicBool) -> Result<()> + Send) -> Result<Truth> {
-        let written = AtomicBool::new(false);
+    /// Lets the shop write, halting after so many lines, while `trouble` happens; returns its truth.
+    fn run_shop<const N: usize>(
+        &self,
+        halt_after: [u64; N],
+        trouble: impl FnOnce([Halt; N]) -> Result<()> + Send,
+    ) -> Result<Truth> {
         let config = ShopConfig { amount: Amount::Lines(LINES), ..ShopConfig::one_day(LINES) };
+        let mut logs = RotatingLogs::new(&self.folder, LINES_PER_SECOND, ROTATE_EVERY);
+        let halts = halt_after.map(|lines| logs.halt_after(lines));
         thread::scope(|scope| {
-            let troubled = scope.spawn(|| trouble(&written));
-            let mut logs = RotatingLogs::new(&self.folder, LINES_PER_SECOND, ROTATE_EVERY);
+            let troubled = scope.spawn(|| trouble(halts));
             let mut recorder = TruthRecorder::default();
             let summary = generate(&config, &mut logs, Some(&mut recorder));
-            written.store(true, Ordering::Relaxed);
             troubled.join().map_err(|_| anyhow::anyhow!("the trouble failed"))??;
-            ensure!(summary?.lines == LINES && logs.rotations() >= 3, "the shop wrote too little");
+            ensure!(summary?.lines == LINES, "the shop wrote too little");
             Ok(recorder.finish())
         })
     }
@@ -107,6 +110,20 @@ impl Cluster {
             }
         }
     }
+
+    /// Waits until every event of the lines that are written is stored.
+    fn has_stored_all(&self) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let (stored, expected) = counts(self)?;
+            if stored == expected {
+                return Ok(());
+            }
+            let late = begun.elapsed() > SETTLED_WITHIN;
+            ensure!(!late, "{stored} events are stored, an import finds {expected}");
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
 }
 
 fn wait_for<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
@@ -122,6 +139,9 @@ async fn compare(store: &str, truth: &Truth) -> Result<()> {
 /// The events of the shop that a store holds, and those that an import of the same files finds.
 fn counts(cluster: &Cluster) -> Result<(u64, u64)> {
     let imported = cluster.folder.join("imported.db");
+    if imported.exists() {
+        fs::remove_file(&imported)?;
+    }
     let mut files: Vec<PathBuf> = Vec::new();
     for pod in fs::read_dir(cluster.folder.join("pods"))? {
         let pod = pod?.path();
@@ -177,7 +197,7 @@ fn every_state_is_the_shops_truth() -> Result<()> {
         .output()?;
     ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
     let cluster = Cluster::start(binary, Some(store), |configuration| configuration)?;
-    let truth = cluster.run_shop(|_| Ok(()))?;
+    let truth = cluster.run_shop([], |[]| Ok(()))?;
     cluster.settles_on(&truth)?;
     let shown = statetrail()?
         .args(["show", "statetrail/filter/node-1", "--store", &cluster.store, "--output", "json"])
@@ -197,7 +217,8 @@ fn nothing_is_lost_or_doubled_in_trouble() -> Result<()> {
         lines.map(|line| line.to_owned() + "\n").collect()
     };
     let cluster = Cluster::start(binary, None, without_positions)?;
-    let truth = cluster.run_shop(|written| trouble(&cluster, written))?;
+    let halts = [ROTATE_EVERY, ROTATE_EVERY + ROTATE_EVERY / 2];
+    let truth = cluster.run_shop(halts, |halts| trouble(&cluster, halts))?;
     cluster.settles_on(&truth)?;
     let (stored, expected) = counts(&cluster)?;
     ensure!(stored == expected, "{stored} events are stored, an import finds {expected}");
@@ -205,7 +226,7 @@ fn nothing_is_lost_or_doubled_in_trouble() -> Result<()> {
 }
 
 /// Kafka is away for a minute, Fluent Bit is killed, and rules change all along.
-fn trouble(cluster: &Cluster, written: &AtomicBool) -> Result<()> {
+fn trouble(cluster: &Cluster, [rotated, between]: [Halt; 2]) -> Result<()> {
     let rules = cluster.folder.join("rules/shop.yaml");
     let text = fs::read_to_string(&rules)?;
     let change = |number: u32| {
@@ -214,18 +235,23 @@ fn trouble(cluster: &Cluster, written: &AtomicBool) -> Result<()> {
         fs::write(&next, format!("{text}\n# version {number}\n"))?;
         fs::rename(&next, &rules)
     };
-    // In the middle between two rotations, when everything before them has gone out.
-    thread::sleep(Duration::from_secs(9));
+    // Renamed files are not read again, so everything in them has to be out before the kill.
+    rotated.reached()?;
+    cluster.has_stored_all()?;
+    drop(rotated);
+    between.reached()?;
     change(1)?;
     cluster.fluent_bit.server().kill()?;
     cluster.fluent_bit.server().restart()?;
+    // It opens them before they are renamed.
+    cluster.has_stored_all()?;
+    drop(between);
     thread::sleep(Duration::from_secs(4));
     cluster.kafka.server()?.pause()?;
     for number in 2..8 {
         thread::sleep(Duration::from_secs(10));
         change(number)?;
     }
-    ensure!(written.load(Ordering::Relaxed), "the shop has more to write than was thought");
     cluster.kafka.server()?.resume()?;
     Ok(())
 }
@@ -237,7 +263,7 @@ fn trouble(cluster: &Cluster, written: &AtomicBool) -> Result<()> {
 fn with_positions_a_kill_loses_no_more_than_is_under_way() -> Result<()> {
     let Some(binary) = FluentBit::binary() else { return Ok(()) };
     let cluster = Cluster::start(binary, None, |configuration| configuration)?;
-    cluster.run_shop(|_| {
+    cluster.run_shop([], |[]| {
         for _ in 0..3 {
             thread::sleep(Duration::from_secs(6));
             cluster.fluent_bit.server().kill()?;
@@ -249,7 +275,6 @@ fn with_positions_a_kill_loses_no_more_than_is_under_way() -> Result<()> {
     let begun = Instant::now();
     while stored < expected && begun.elapsed() < Duration::from_secs(60) {
         thread::sleep(Duration::from_secs(5));
-        fs::remove_file(cluster.folder.join("imported.db"))?;
         (stored, expected) = counts(&cluster)?;
     }
     println!("killed three times: {stored} events are stored, an import finds {expected}");

@@ -11,4 +11,4 @@ pub use agreement::agrees_with_truth;
 pub use binary::{project_folder, statetrail, statetrail_sink};
 pub use disorder::{Disorder, disordered_copy};
 pub use filter::filter_module;
-pub use rotating::RotatingLogs;
+pub use rotating::{Halt, RotatingLogs};
