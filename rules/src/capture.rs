@@ -62,6 +62,11 @@ impl CaptureType {
         CaptureType::ALL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
     }
 
+    /// The name of the type.
+    pub(crate) fn name(self) -> &'static str {
+        CaptureType::ALL.iter().find(|(_, kind)| *kind == self).map_or("word", |(name, _)| name)
+    }
+
     /// The names of all types, for messages.
     pub(crate) fn names() -> Vec<&'static str> {
         CaptureType::ALL.iter().map(|(name, _)| *name).collect()

@@ -1,18 +1,22 @@
-//! The check of rule files beyond their form: every rule has samples, and every sample gives
-//! what it says.
+//! The check of rule files beyond their form: every rule can be reached and has samples, every sample
+//! gives what it says, and no other file takes its line.
 
 use statetrail_event::{Change, Event, Time, cloudevents};
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::extract::{Extractor, Line};
-use crate::file::{ExpectedEvent, Rule, Sample};
+use crate::file::{ExpectedEvent, Rule, RuleFile, Sample, base_name};
+use crate::glob::Glob;
 use crate::origin::Origin;
 use crate::set::{self, RuleSet, RuleText, ScopeId};
+use crate::shadow::shadowing;
 
-/// Checks rule files one by one: their form, and every sample against all rules of its file;
-/// and that each has a name of its own.
+/// Checks rule files one by one: their form, and every sample against all rules of its file; that
+/// each has a name of its own; and warns of rules that are never reached, and of samples whose line
+/// another file takes first.
 pub fn check(texts: &[RuleText]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
+    let (mut all, _) = RuleSet::parse(texts);
     for (text, namesake) in set::in_order(texts) {
         let (mut rules, faults) = RuleSet::parse(std::slice::from_ref(text));
         let mut report = Report::new(&text.name, &text.text);
@@ -21,25 +25,66 @@ pub fn check(texts: &[RuleText]) -> Vec<Diagnostic> {
             set::report_namesake(other, &mut report);
         }
         check_samples(&mut rules, &mut report);
+        if namesake.is_none() {
+            check_neighbours(&mut all, &text.name, &mut report);
+        }
         report.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         diagnostics.append(&mut report.diagnostics);
     }
     diagnostics
 }
 
+/// A namespace and a container to which a file applies.
+fn place_of(file: &RuleFile) -> (String, String) {
+    // A glob stands for names; with its stars taken out it is one of them.
+    let plain = |glob: Option<&Glob>| {
+        glob.map_or_else(String::new, |glob| glob.text().replace('*', "").replace('?', "x"))
+    };
+    (plain(file.namespaces.first()), plain(file.containers.first()))
+}
+
+/// Warns of samples whose line another file takes first, where both apply.
+fn check_neighbours(all: &mut RuleSet, name: &str, report: &mut Report<'_>) {
+    let Some(number) = all.files().iter().position(|file| *file.name == *name) else { return };
+    let (namespace, container) = place_of(&all.files()[number]);
+    let Some(scope) = all.scope(&namespace, &container) else { return };
+    let mut extractor = Extractor::new();
+    let rules = &*all;
+    for sample in rules.files()[number].rules.iter().flat_map(|rule| &rule.samples) {
+        let mut takers = Vec::new();
+        extractor.matches(rules, scope, sample.line.as_bytes(), &mut |matched| {
+            takers.push(matched.rule_name().to_owned());
+        });
+        let is_own =
+            |rule: &String| rule.split_once('/').is_some_and(|(file, _)| file == base_name(name));
+        if let Some(taker) = takers.first()
+            && !takers.iter().any(is_own)
+        {
+            let message =
+                format!("in the namespace {namespace:?}, `{taker}` takes this line first");
+            report.warning(sample.place, message).expected(
+                "files that name the namespace exactly come first, then the order of their names counts",
+            );
+        }
+    }
+}
+
 fn check_samples(rules: &mut RuleSet, report: &mut Report<'_>) {
     let Some(file) = rules.files().first() else { return };
-    // A glob stands for names; with its stars taken out it is one of them.
-    let plain = |text: &str| text.replace('*', "").replace('?', "x");
-    let namespace = file.namespaces.first().map_or_else(String::new, |glob| plain(glob.text()));
-    let container = file.containers.first().map_or_else(String::new, |glob| plain(glob.text()));
+    let (namespace, container) = place_of(file);
     let Some(scope) = rules.scope(&namespace, &container) else { return };
     let namespace = if namespace.is_empty() { "namespace".to_owned() } else { namespace };
     let Some(file) = rules.files().first() else { return };
     let origin = Origin::plain(Some(&namespace), None, None);
     let mut extractor = Extractor::new();
-    for rule in &file.rules {
+    for (number, rule) in file.rules.iter().enumerate() {
         warn_of_slow_rule(rule, report);
+        if let Some(other) = shadowing(&file.rules, number) {
+            let (rule_name, other) = (short_name(rule), short_name(other));
+            report
+                .warning(rule.place, format!("rule `{rule_name}` is never reached"))
+                .expected(format!("rule `{other}` takes every line that it would match"));
+        }
         if rule.samples.is_empty() {
             report
                 .error(rule.place, format!("rule `{}` has no samples", short_name(rule)))

@@ -2,6 +2,7 @@
 
 mod captures;
 mod emission;
+mod near;
 
 use statetrail_event::cloudevents::Form;
 use statetrail_event::{Event, Time, ValueRef};
@@ -20,6 +21,7 @@ use crate::set::{RuleSet, Scope, ScopeId};
 pub(crate) use captures::Captures;
 use captures::Slots;
 use emission::{Emission, EmissionScratch};
+pub use near::NearMiss;
 
 /// A line of a log.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,8 @@ pub struct RuleCount {
     pub events: u64,
     /// Events that could not be made.
     pub failed: u64,
+    /// Lines that it matched once something in them had been starred out.
+    pub redacted: u64,
 }
 
 /// Where the events of a line are written.
@@ -82,6 +86,8 @@ pub struct Matched<'a> {
     captures: Captures<'a>,
     /// The line as the rule saw it: without newline, redacted.
     line: &'a [u8],
+    /// Whether something in it was starred out.
+    starred: bool,
 }
 
 /// Finds the rules that match a line.
@@ -239,6 +245,7 @@ impl Extractor {
             }
             let count = &mut counts[number];
             count.matched += 1;
+            count.redacted += u64::from(matched.starred);
             for item in &matched.rule.emits {
                 let index = outcome.events + outcome.failed;
                 let mut emission = Emission {
@@ -325,7 +332,7 @@ impl Finder {
                 continue;
             }
             let captures = self.matcher.slots.captures(line);
-            found(&Matched { file, number, rule, captures, line });
+            found(&Matched { file, number, rule, captures, line, starred });
             if !rule.goes_on {
                 break;
             }

@@ -24,11 +24,17 @@ mod prefilter;
 mod redact;
 mod regex;
 mod set;
+mod shadow;
 mod template;
 mod yaml;
 
 pub use check::check;
 pub use diagnostic::{Diagnostic, Severity};
-pub use extract::{Extractor, Json, Line, Matched, Outcome, RuleCount};
+pub use extract::{Extractor, Json, Line, Matched, NearMiss, Outcome, RuleCount};
 pub use origin::{ContainerName, Origin};
 pub use set::{RuleSet, RuleText, ScopeId};
+
+/// The names of the types that a capture may have, as patterns write them.
+pub fn capture_types() -> Vec<&'static str> {
+    capture::CaptureType::names()
+}

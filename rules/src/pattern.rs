@@ -189,6 +189,12 @@ impl Pattern {
         })
     }
 
+    /// The pattern's first steps alone.
+    pub(crate) fn beginning(&self, steps: usize, at_end: bool) -> Pattern {
+        let steps = self.steps.iter().take(steps).cloned().collect();
+        Pattern { at_start: self.at_start, at_end, steps, texts: self.texts.clone() }
+    }
+
     /// The slots of the named captures with their types.
     pub(crate) fn captures(&self) -> impl Iterator<Item = (u8, CaptureType)> {
         self.steps.iter().filter_map(|step| match step {

@@ -5,6 +5,7 @@ use xxhash_rust::xxh64::xxh64;
 use crate::diagnostic::{Diagnostic, Place, Report};
 use crate::fields::Paths;
 use crate::file::{self, Match, Rule, RuleFile, base_name};
+use crate::glob::Glob;
 use crate::prefilter::Prefilter;
 use crate::redact::Redactor;
 
@@ -189,6 +190,14 @@ impl RuleSet {
     /// The names of all rules, as events carry them, in the order of their numbers.
     pub fn rule_names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().flat_map(|file| &file.rules).map(|rule| &*rule.full_name)
+    }
+
+    /// The names of all rules, each with the namespaces for which its file is, as it writes them.
+    pub fn rule_namespaces(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
+        self.files.iter().flat_map(|file| {
+            let namespaces = || file.namespaces.iter().map(Glob::text);
+            file.rules.iter().map(move |rule| (&*rule.full_name, namespaces()))
+        })
     }
 
     /// The names of the files in force.

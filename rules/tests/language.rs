@@ -24,6 +24,8 @@ fn rule_files(folder: &str) -> Vec<RuleText> {
 fn every_sample_gives_what_it_says() {
     let files = rule_files("language");
     assert!(files.len() >= 15, "only {} rule files", files.len());
-    let faults: Vec<String> = check(&files).iter().map(ToString::to_string).collect();
+    // One by one, because all are for the same namespace.
+    let faults = files.iter().flat_map(|file| check(std::slice::from_ref(file)));
+    let faults: Vec<String> = faults.map(|fault| fault.to_string()).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }

@@ -155,9 +155,9 @@ fn what_cannot_be_made_is_counted() {
     assert_eq!(run("nothing of this"), (Outcome::default(), vec![]));
 
     let counts = extractor.counts();
-    let paid = RuleCount { matched: 2, events: 3, failed: 1 };
-    let seen = RuleCount { matched: 4, events: 2, failed: 2 };
-    let health = RuleCount { matched: 1, events: 0, failed: 0 };
+    let paid = RuleCount { matched: 2, events: 3, failed: 1, redacted: 2 };
+    let seen = RuleCount { matched: 4, events: 2, failed: 2, redacted: 2 };
+    let health = RuleCount { matched: 1, events: 0, failed: 0, redacted: 0 };
     assert_eq!(counts, [paid, seen, health]);
     extractor.reset_counts();
     assert!(extractor.counts().is_empty());
