@@ -23,6 +23,7 @@ mod record;
 mod reply;
 mod report;
 mod rule_folders;
+mod rule_totals;
 mod shape;
 mod sources;
 mod watch;

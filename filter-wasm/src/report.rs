@@ -8,6 +8,7 @@ use statetrail_event::{Change, EntityName, EventRef, LineIdentity, Source, Time,
 use statetrail_rules::{RuleCount, RuleSet};
 
 use crate::Counters;
+use crate::rule_totals::{MATCHED, RuleTotals};
 
 const NAMESPACE: &str = "statetrail";
 const ENTITY_TYPE: &str = "filter";
@@ -35,9 +36,8 @@ pub(crate) struct Report {
     told: Vec<Change>,
     /// Revision and error as they were told.
     told_rules: Option<(u64, Option<Box<str>>)>,
-    /// Lines that matched a rule of a file, by the file's name, under rules that were in force
-    /// before.
-    matched_before: Vec<(Box<str>, u64)>,
+    /// What became of the rules, by their numbers.
+    rules: RuleTotals,
 }
 
 impl Report {
@@ -58,13 +58,14 @@ impl Report {
 
     /// Keeps the counts of rules that are about to go.
     pub(crate) fn rules_will_change(&mut self, rules: &RuleSet, counts: &[RuleCount]) {
-        self.matched_before = self.matched(rules, counts);
+        self.rules.will_change(rules, counts);
     }
 
     /// Tells everything anew the next time.
     pub(crate) fn forget(&mut self) {
         self.told = Vec::new();
         self.told_rules = None;
+        self.rules.forget();
     }
 
     /// The full name of the entity, if there is one.
@@ -106,44 +107,23 @@ impl Report {
         ];
         state.extend(error.map(|error| Change::set("rules_error", error)));
         state.extend(counts_of(counters).map(|(field, count)| Change::set(field, number(count))));
-        let matched = self.matched(rules, counts);
+        let files = self.rules.files(rules, counts);
         state.extend(
-            matched.iter().map(|(file, count)| Change::set(field_of(file), number(*count))),
+            files
+                .iter()
+                .map(|(file, count)| Change::set(format!("{MATCHED}{file}"), number(*count))),
         );
-        let changes = difference(&self.told, &state);
+        let mut changes = difference(&self.told, &state);
+        changes.extend(self.rules.changes(rules, counts));
         write_event(out, node, name, now, &changes);
         self.told = state;
         self.told_rules = Some((revision, error.map(Into::into)));
         self.told_at = Some(now);
         true
     }
-
-    /// Lines that matched a rule of a file, by the files in force and those that were.
-    fn matched(&self, rules: &RuleSet, counts: &[RuleCount]) -> Vec<(Box<str>, u64)> {
-        let mut matched = self.matched_before.clone();
-        // Rules stand file by file.
-        let mut last = usize::MAX;
-        for (number, name) in rules.rule_names().enumerate() {
-            let file = name.split_once('/').map_or(name, |(file, _)| file);
-            if matched.get(last).is_none_or(|(known, _)| **known != *file) {
-                last =
-                    matched.iter().position(|(known, _)| **known == *file).unwrap_or_else(|| {
-                        matched.push((file.into(), 0));
-                        matched.len() - 1
-                    });
-            }
-            matched[last].1 += counts.get(number).map_or(0, |count| count.matched);
-        }
-        matched
-    }
 }
 
-/// The field that counts the lines that a file's rules matched.
-fn field_of(file: &str) -> String {
-    format!("matched.{file}")
-}
-
-fn number(count: u64) -> Value {
+pub(crate) fn number(count: u64) -> Value {
     Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
 }
 

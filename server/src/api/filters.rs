@@ -21,8 +21,11 @@ use crate::routes::App;
 /// The kind of entity that a filter reports as; its id is the node's name.
 const NAMESPACE: &str = "statetrail";
 const ENTITY_TYPE: &str = "filter";
-/// How the fields begin that count the lines that the rules of a file matched.
-const OF_FILE: &str = "matched.";
+/// How the fields begin that count what became of the lines of a rule file, `matched.FILE`, and of a
+/// rule, `matched.FILE/RULE`.
+const MATCHED: &str = "matched.";
+const FAILED: &str = "failed.";
+const REDACTED: &str = "redacted.";
 
 /// The search for what filters reported up to a moment.
 pub(crate) fn find_filters(moment: Moment, after: Option<EntityName>, limit: usize) -> FindParams {
@@ -76,6 +79,21 @@ struct RuleFileView {
     file: String,
     /// Lines that one of its rules matched.
     matched: i64,
+    /// Its rules, as far as any line matched them.
+    rules: Vec<RuleView>,
+}
+
+#[derive(Serialize, ToSchema, Default)]
+#[schema(as = RuleAtWork)]
+struct RuleView {
+    /// The rule's name within its file.
+    rule: String,
+    /// Lines that it matched.
+    matched: i64,
+    /// Events that could not be made of them.
+    failed: i64,
+    /// Lines of them in which something was starred out.
+    redacted: i64,
 }
 
 impl FilterView {
@@ -97,19 +115,51 @@ impl FilterView {
                 ("revision", Value::Text(text)) => view.revision = Some(text.to_string()),
                 ("rules_error", Value::Text(text)) => view.error = Some(text.to_string()),
                 ("rules", Value::Int(count)) => view.rules = Some(*count),
-                (field, Value::Int(count)) => match field.strip_prefix(OF_FILE) {
-                    Some(file) => view
-                        .rule_files
-                        .push(RuleFileView { file: file.to_owned(), matched: *count }),
-                    None => {
-                        view.counters.insert(field.to_owned(), *count);
-                    }
-                },
+                (field, Value::Int(count)) if !view.take_rule_count(field, *count) => {
+                    view.counters.insert(field.to_owned(), *count);
+                }
                 _ => {}
             }
         }
         view.rule_files.sort_by(|a, b| a.file.cmp(&b.file));
+        for file in &mut view.rule_files {
+            file.rules.sort_by(|a, b| a.rule.cmp(&b.rule));
+        }
         view
+    }
+
+    /// Takes a count of a rule file or a rule. Returns whether it is one.
+    fn take_rule_count(&mut self, field: &str, count: i64) -> bool {
+        let of = [MATCHED, FAILED, REDACTED]
+            .into_iter()
+            .find_map(|start| field.strip_prefix(start).map(|name| (start, name)));
+        let Some((start, name)) = of else { return false };
+        let Some((file, rule)) = name.split_once('/') else {
+            if start == MATCHED {
+                self.file(name).matched = count;
+            }
+            return start == MATCHED;
+        };
+        let rules = &mut self.file(file).rules;
+        let at = rules.iter().position(|known| known.rule == rule).unwrap_or_else(|| {
+            rules.push(RuleView { rule: rule.to_owned(), ..RuleView::default() });
+            rules.len() - 1
+        });
+        match start {
+            MATCHED => rules[at].matched = count,
+            FAILED => rules[at].failed = count,
+            _ => rules[at].redacted = count,
+        }
+        true
+    }
+
+    fn file(&mut self, name: &str) -> &mut RuleFileView {
+        let at = self.rule_files.iter().position(|known| known.file == name).unwrap_or_else(|| {
+            let file = RuleFileView { file: name.to_owned(), matched: 0, rules: Vec::new() };
+            self.rule_files.push(file);
+            self.rule_files.len() - 1
+        });
+        &mut self.rule_files[at]
     }
 }
 

@@ -231,10 +231,14 @@ fn what_filters_tell_about_themselves() {
         ("matched", Value::Int(40)),
         ("matched.shop.yaml", Value::Int(30)),
         ("matched.bank.yaml", Value::Int(10)),
+        ("matched.shop.yaml/paid", Value::Int(20)),
+        ("failed.shop.yaml/paid", Value::Int(2)),
     ];
     let later = [
         ("lines", Value::Int(200)),
         ("matched.shop.yaml", Value::Int(90)),
+        ("matched.shop.yaml/a/b", Value::Int(70)),
+        ("redacted.shop.yaml/a/b", Value::Int(1)),
         ("rules_error", text("bank.yaml:1:1: x")),
     ];
     let server = Running::start(
@@ -258,8 +262,11 @@ fn what_filters_tell_about_themselves() {
             "error": "bank.yaml:1:1: x",
             "counters": {"lines": 200, "matched": 40},
             "rule_files": [
-                {"file": "bank.yaml", "matched": 10},
-                {"file": "shop.yaml", "matched": 90},
+                {"file": "bank.yaml", "matched": 10, "rules": []},
+                {"file": "shop.yaml", "matched": 90, "rules": [
+                    {"rule": "a/b", "matched": 70, "failed": 0, "redacted": 1},
+                    {"rule": "paid", "matched": 20, "failed": 2, "redacted": 0},
+                ]},
             ],
             "first": "1970-01-01T00:01:00Z",
             "last": "1970-01-01T00:02:00Z",
