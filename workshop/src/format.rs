@@ -1,0 +1,495 @@
+//! Rule files in the usual form: the same meaning, one way to write it.
+//!
+//! Keys stand in a fixed order, rules are apart by a blank line, what fits a line stands on one,
+//! comments stay with what they are about.
+
+use std::fmt::Write as _;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use crate::yaml::{in_quotes, quoted};
+
+/// Columns that a line may have.
+const WIDTH: usize = 100;
+const INDENT: usize = 2;
+
+/// Keys in the order in which they are written; others follow as they stand.
+const ORDER: [&str; 14] = [
+    "namespaces",
+    "containers",
+    "redact",
+    "rules",
+    "name",
+    "match",
+    "continue",
+    "emit",
+    "samples",
+    "line",
+    "events",
+    "entity",
+    "event",
+    "set",
+];
+
+/// Why a text cannot be formatted: it is no YAML that a rule file may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Writes a rule file in the usual form.
+///
+/// # Errors
+/// When it is no YAML, or has what rule files may not have.
+pub fn format(text: &str) -> Result<String, FormatError> {
+    let (root, scalars) = parse(text)?;
+    let mut writer = Writer { out: String::new(), comments: comments(text, &scalars), next: 0 };
+    match &root.kind {
+        Kind::Map(pairs) => writer.map(pairs, 0, false),
+        _ => {
+            return Err(error(
+                root.start,
+                1,
+                "a rule file is a mapping with `namespaces` and `rules`",
+            ));
+        }
+    }
+    writer.comments_before(usize::MAX, 0);
+    let formatted = writer.out;
+    // Whatever is wrong here, nobody's rules may change by it.
+    let is_same = parse(&formatted).is_ok_and(|(other, _)| same(&root, &other));
+    is_same
+        .then_some(formatted)
+        .ok_or_else(|| error(1, 1, "this cannot be formatted; it is left as it is"))
+}
+
+struct Node {
+    kind: Kind,
+    /// The lines that it stands on.
+    start: usize,
+    end: usize,
+}
+
+enum Kind {
+    Scalar { text: String, plain: bool },
+    Seq(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+fn error(line: usize, column: usize, message: &str) -> FormatError {
+    FormatError { line, column, message: message.to_owned() }
+}
+
+struct Open {
+    start: usize,
+    is_map: bool,
+    children: Vec<Node>,
+}
+
+/// The document, and where its scalars stand, in characters.
+fn parse(text: &str) -> Result<(Node, Vec<std::ops::Range<usize>>), FormatError> {
+    let mut open: Vec<Open> = Vec::new();
+    let (mut root, mut scalars) = (None, Vec::new());
+    let characters: Vec<char> = text.chars().collect();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|fault| {
+            error(
+                fault.marker().line(),
+                fault.marker().col() + 1,
+                &format!("not YAML: {}", fault.info()),
+            )
+        })?;
+        let refused = |what: &str| Err(error(span.start.line(), span.start.col() + 1, what));
+        let node = match event {
+            Event::Scalar(value, style, anchor, tag) => {
+                if anchor > 0 || tag.is_some() {
+                    return refused("anchors and tags are not supported in rule files");
+                }
+                let (start, end) = (span.start.index(), span.end.index());
+                scalars.push(start..end_of_quotes(&characters, start, style).unwrap_or(end));
+                let plain = style == ScalarStyle::Plain;
+                let kind = Kind::Scalar { text: value.into_owned(), plain };
+                Node { kind, start: span.start.line(), end: span.end.line() }
+            }
+            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag)
+                if anchor > 0 || tag.is_some() =>
+            {
+                return refused("anchors and tags are not supported in rule files");
+            }
+            Event::SequenceStart(..) => {
+                open.push(Open { start: span.start.line(), is_map: false, children: Vec::new() });
+                continue;
+            }
+            Event::MappingStart(..) => {
+                open.push(Open { start: span.start.line(), is_map: true, children: Vec::new() });
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => match open.pop() {
+                Some(closed) => close(closed, span.end.line()),
+                None => continue,
+            },
+            Event::Alias(_) => return refused("aliases are not supported in rule files"),
+            Event::DocumentStart(_) if root.is_some() => {
+                return refused("a rule file holds one YAML document, here begins another");
+            }
+            _ => continue,
+        };
+        match open.last_mut() {
+            Some(parent) => parent.children.push(node),
+            None => root = Some(node),
+        }
+    }
+    root.map(|root| (root, scalars)).ok_or_else(|| error(1, 1, "the rule file is empty"))
+}
+
+/// Where a scalar in quotes ends: the parser counts what follows it on its line as a part of it.
+fn end_of_quotes(characters: &[char], start: usize, style: ScalarStyle) -> Option<usize> {
+    let (quote, escape) = match style {
+        ScalarStyle::SingleQuoted => ('\'', '\''),
+        ScalarStyle::DoubleQuoted => ('"', '\\'),
+        _ => return None,
+    };
+    let mut at = start + 1;
+    loop {
+        let is_escaped = *characters.get(at)? == escape
+            && (escape == '\\' || characters.get(at + 1) == Some(&quote));
+        match characters[at] {
+            _ if is_escaped => at += 2,
+            character if character == quote => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+fn close(closed: Open, end: usize) -> Node {
+    // A block ends where its last part does, not where the next thing begins.
+    let last = closed.children.last().map_or(closed.start, |child| child.end);
+    let end = end.min(last.max(closed.start));
+    let kind = if closed.is_map {
+        let mut pairs = Vec::new();
+        let mut children = closed.children.into_iter();
+        while let (Some(key), Some(value)) = (children.next(), children.next()) {
+            pairs.push((key, value));
+        }
+        Kind::Map(pairs)
+    } else {
+        Kind::Seq(closed.children)
+    };
+    Node { kind, start: closed.start, end }
+}
+
+/// Whether two documents mean the same; the order of keys does not matter.
+fn same(one: &Node, other: &Node) -> bool {
+    match (&one.kind, &other.kind) {
+        (Kind::Scalar { text: a, plain: p }, Kind::Scalar { text: b, plain: q }) => {
+            a == b && (p == q || !is_value(a))
+        }
+        (Kind::Seq(a), Kind::Seq(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(one, other)| same(one, other))
+        }
+        (Kind::Map(a), Kind::Map(b)) => {
+            let finds = |(key, value): &(Node, Node)| {
+                b.iter().any(|(other, its)| same(key, other) && same(value, its))
+            };
+            a.len() == b.len() && a.iter().all(finds)
+        }
+        _ => false,
+    }
+}
+
+struct Comment {
+    line: usize,
+    /// Whether nothing else stands on its line.
+    is_alone: bool,
+    /// With its `#`.
+    text: String,
+    /// Whether a blank line stands before it, and behind it.
+    is_apart: bool,
+    ends_part: bool,
+}
+
+/// What is a comment: behind a `#` that begins a line or stands behind a blank, in no scalar.
+fn comments(text: &str, scalars: &[std::ops::Range<usize>]) -> Vec<Comment> {
+    let mut comments = Vec::new();
+    let mut index = 0;
+    let mut scalar = 0;
+    let lines: Vec<&str> = text.split('\n').collect();
+    let is_blank = |line: Option<&&str>| line.is_some_and(|line| line.trim().is_empty());
+    for (number, line) in (1..).zip(&lines) {
+        let mut before = ' ';
+        for (at, (byte, character)) in line.char_indices().enumerate() {
+            while scalars.get(scalar).is_some_and(|range| range.end <= index + at) {
+                scalar += 1;
+            }
+            let is_inside = scalars.get(scalar).is_some_and(|range| range.start <= index + at);
+            if character == '#' && before.is_whitespace() && !is_inside {
+                comments.push(Comment {
+                    line: number,
+                    is_alone: line[..byte].trim().is_empty(),
+                    text: line[byte..].trim_end().to_owned(),
+                    is_apart: number > 1 && is_blank(lines.get(number - 2)),
+                    ends_part: number < lines.len() - 1 && is_blank(lines.get(number)),
+                });
+                break;
+            }
+            before = character;
+        }
+        index += line.chars().count() + 1;
+    }
+    comments
+}
+
+struct Writer {
+    out: String,
+    comments: Vec<Comment>,
+    /// The first comment that is not written yet.
+    next: usize,
+}
+
+impl Writer {
+    /// Writes the comments that stand before a line.
+    fn comments_before(&mut self, line: usize, indent: usize) {
+        while let Some(comment) = self.comments.get(self.next).filter(|it| it.line < line) {
+            if comment.is_apart && !self.out.is_empty() && !self.out.ends_with("\n\n") {
+                self.out.push('\n');
+            }
+            // Writing to a string cannot fail, here and below.
+            let _ = writeln!(self.out, "{:indent$}{}", "", comment.text);
+            if comment.ends_part && comment.is_alone {
+                self.out.push('\n');
+            }
+            self.next += 1;
+        }
+    }
+
+    /// Ends a line of the node that ends there, with the comment that stands behind it.
+    fn end_line(&mut self, line: usize) {
+        if let Some(comment) = self.comments.get(self.next)
+            && comment.line <= line
+            && !comment.is_alone
+        {
+            let _ = write!(self.out, " {}", comment.text);
+            self.next += 1;
+        }
+        self.out.push('\n');
+    }
+
+    /// Whether comments stand within a node, before its last line.
+    fn has_comments(&self, node: &Node) -> bool {
+        let inside = |comment: &&Comment| {
+            comment.line >= node.start
+                && (comment.line < node.end || comment.is_alone && comment.line <= node.end)
+        };
+        self.comments[self.next..].iter().any(|comment| inside(&comment))
+    }
+
+    /// A mapping in block form; the first line may stand behind a dash.
+    fn map(&mut self, pairs: &[(Node, Node)], indent: usize, mut behind_dash: bool) {
+        let mut pairs: Vec<&(Node, Node)> = pairs.iter().collect();
+        if self.comments[self.next..].is_empty() || !self.moves_comments(&pairs) {
+            pairs.sort_by_key(|(key, _)| rank(key));
+        }
+        for (key, value) in pairs {
+            if !behind_dash {
+                self.comments_before(key.start, indent);
+                let _ = write!(self.out, "{:indent$}", "");
+            }
+            behind_dash = false;
+            let name = scalar(key);
+            let _ = write!(self.out, "{name}:");
+            let is_rules = indent == 0 && name == "rules";
+            self.value(value, indent, &name, is_rules);
+        }
+    }
+
+    /// Whether comments stand between pairs that would change places: they could not stay with them.
+    fn moves_comments(&self, pairs: &[&(Node, Node)]) -> bool {
+        let is_sorted = pairs.is_sorted_by_key(|(key, _)| rank(key));
+        let (Some(first), Some(last)) = (pairs.first(), pairs.last()) else { return false };
+        let span = first.0.start..=last.1.end;
+        !is_sorted && self.comments[self.next..].iter().any(|it| span.contains(&it.line))
+    }
+
+    fn value(&mut self, value: &Node, indent: usize, name: &str, is_rules: bool) {
+        let column = self.out.len() - self.out.rfind('\n').map_or(0, |at| at + 1);
+        let is_block =
+            matches!(name, "emit" | "samples" | "events") && !is_empty(value) || is_rules;
+        let flow = flow(value, name);
+        if !is_block && !self.has_comments(value) && column + 1 + flow.chars().count() <= WIDTH
+            || matches!(value.kind, Kind::Scalar { .. })
+            || is_empty(value)
+        {
+            let _ = write!(self.out, " {flow}");
+            self.end_line(value.end);
+            return;
+        }
+        self.end_line(value.start);
+        match &value.kind {
+            Kind::Map(pairs) => self.map(pairs, indent + INDENT, false),
+            Kind::Seq(items) => self.seq(items, indent + INDENT, is_rules),
+            Kind::Scalar { .. } => {}
+        }
+    }
+
+    fn seq(&mut self, items: &[Node], indent: usize, are_rules: bool) {
+        for (number, item) in items.iter().enumerate() {
+            if are_rules && number > 0 && !self.out.ends_with("\n\n") {
+                self.out.push('\n');
+            }
+            self.comments_before(item.start, indent);
+            let _ = write!(self.out, "{:indent$}- ", "");
+            let flow = flow(item, "");
+            let fits = indent + INDENT + flow.chars().count() <= WIDTH && !self.has_comments(item);
+            match &item.kind {
+                Kind::Map(pairs) if are_rules || is_sample(pairs) || !fits => {
+                    self.map(pairs, indent + INDENT, true);
+                }
+                _ => {
+                    self.out.push_str(&flow);
+                    self.end_line(item.end);
+                }
+            }
+        }
+    }
+}
+
+fn rank(key: &Node) -> usize {
+    let name = scalar(key);
+    ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len())
+}
+
+fn is_sample(pairs: &[(Node, Node)]) -> bool {
+    pairs.iter().any(|(key, _)| scalar(key) == "line")
+}
+
+fn is_empty(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Scalar { .. } => false,
+        Kind::Seq(items) => items.is_empty(),
+        Kind::Map(pairs) => pairs.is_empty(),
+    }
+}
+
+fn scalar(node: &Node) -> String {
+    match &node.kind {
+        Kind::Scalar { text, plain: true } if is_value(text) => text.clone(),
+        Kind::Scalar { text, .. } => quoted(text),
+        _ => flow(node, ""),
+    }
+}
+
+/// Whether a plain scalar stands for a number, a truth value or nothing.
+fn is_value(text: &str) -> bool {
+    let is_word =
+        ["", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"]
+            .contains(&text);
+    is_word
+        || text.parse::<f64>().is_ok()
+            && text.bytes().all(|byte| b"0123456789+-.eE".contains(&byte))
+}
+
+/// A node on one line.
+fn flow(node: &Node, name: &str) -> String {
+    match &node.kind {
+        Kind::Scalar { text, .. } if matches!(name, "match" | "line" | "regex") => in_quotes(text),
+        Kind::Scalar { .. } => scalar(node),
+        Kind::Seq(items) => {
+            let items: Vec<String> = items.iter().map(|item| flow(item, "")).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Kind::Map(pairs) => {
+            let mut pairs: Vec<&(Node, Node)> = pairs.iter().collect();
+            pairs.sort_by_key(|(key, _)| rank(key));
+            let pairs: Vec<String> = pairs
+                .iter()
+                .map(|(key, value)| {
+                    let key = scalar(key);
+                    let value = flow(value, &key);
+                    format!("{key}: {value}")
+                })
+                .collect();
+            format!("{{{}}}", pairs.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gets_the_usual_form() {
+        let text = "\
+# All of the shop.
+
+rules:   # in order
+- match: order <o> paid   # by card, too
+  name:   paid
+  samples:
+     - events: [{event: paid, entity: order/o-1, set: {\"amount\": 5, ok: 'true'}}]
+       line: \"order o-1 paid\"
+  # Only one event.
+  emit: [{event: paid, entity: 'order/<o>'}]
+- name: passed
+  match: {regex: 'x(?P<y>\\d)#'}
+  emit: []
+namespaces:
+  - 'shop'
+  - shop-*
+# The end.
+";
+        let expected = "\
+# All of the shop.
+
+rules: # in order
+  - match: 'order <o> paid' # by card, too
+    name: paid
+    samples:
+      - line: 'order o-1 paid'
+        events:
+          - {entity: order/o-1, event: paid, set: {amount: 5, ok: 'true'}}
+    # Only one event.
+    emit:
+      - {entity: order/<o>, event: paid}
+
+  - name: passed
+    match: {regex: 'x(?P<y>\\d)#'}
+    emit: []
+namespaces: [shop, 'shop-*']
+# The end.
+";
+        assert_eq!(format(text).unwrap(), expected);
+        assert_eq!(format(expected).unwrap(), expected);
+        let plain = "rules: [{match: a, name: b}]\nnamespaces: [x]\n";
+        let sorted = "namespaces: [x]\nrules:\n  - name: b\n    match: 'a'\n";
+        assert_eq!(format(plain).unwrap(), sorted);
+    }
+
+    #[test]
+    fn what_is_no_rule_file_is_refused() {
+        for (text, said) in [
+            ("", "empty"),
+            ("[a]", "mapping"),
+            ("a: &x b", "anchors"),
+            ("a: [", "not YAML"),
+            ("a: b\n---\nc: d\n", "one YAML document"),
+        ] {
+            let refused = format(text).unwrap_err();
+            assert!(refused.message.contains(said), "{text}: {refused:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn formatting_twice_changes_nothing(text in "[a-c:\\-\\[\\]{}#'\", \n]{0,60}") {
+            if let Ok(once) = format(&text) {
+                proptest::prop_assert_eq!(format(&once), Ok(once));
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The rule workshop: rules are suggested from lines, tried on them, and compared.
+//!
+//! Pure: lines and texts in, answers out. Lines are taken apart into words ([`suggest()`]), grouped by
+//! their forms, and what comes back in several forms is taken for the id of an entity.
+
+mod compare;
+mod entity;
+mod fields;
+mod format;
+mod forms;
+mod message;
+mod pattern;
+mod schema;
+mod suggest;
+mod template;
+mod token;
+mod trial;
+mod yaml;
+
+pub use compare::{Difference, compare};
+pub use format::{FormatError, format};
+pub use forms::{Form, forms};
+pub use schema::schema;
+pub use suggest::{Suggestion, suggest};
+pub use trial::{MatchedRule, Trial, Tried};

@@ -1,0 +1,481 @@
+//! Rule files proposed from lines.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+
+use statetrail_event::{Event, Time};
+use statetrail_rules::{Extractor, Line, Origin, RuleSet, RuleText};
+
+use crate::entity::{Kind, events, kinds, table};
+use crate::pattern::{Pattern, field_name, pattern_of};
+use crate::template::{Parsed, Place, Source, Template, mine};
+use crate::token::{Class, Token};
+use crate::yaml::{quoted, write_sample};
+
+/// A rule file that seems worth having.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The type of its entities; a guess that a person will better.
+    pub entity_type: String,
+    /// The file's name, made of the type.
+    pub file: String,
+    /// The rule file, its samples filled in.
+    pub text: String,
+    /// How many rules it has.
+    pub rules: usize,
+    /// How many entities the lines tell of by it.
+    pub entities: usize,
+    /// How many of the lines it takes.
+    pub lines: usize,
+    /// Some entities that live long, with how many events each has.
+    pub examples: Vec<(String, usize)>,
+}
+
+/// Entities of which a suggestion tells.
+const EXAMPLES: usize = 3;
+/// A kind that explains less than this share of what the best one does is no suggestion.
+const SCORE_MIN: f64 = 0.05;
+/// More rules than that, or than that for few entities, mean that ids were taken for words.
+const RULES_MAX: usize = 100;
+const FEW_RULES: usize = 10;
+/// Words of a rule's name.
+const NAME_WORDS: usize = 5;
+/// Rules that are moved before others because their lines were taken away.
+const MOVES_MAX: usize = 1_000;
+
+/// Proposes rule files for lines that are of one namespace, the one first that explains most of lives.
+/// Lines with control characters are looked at, but are no samples.
+pub fn suggest(lines: &[&str], namespace: &str, most: usize) -> Vec<Suggestion> {
+    let sources: Vec<Source<'_>> = lines.iter().map(|line| Source::of(line)).collect();
+    let parsed: Vec<Parsed<'_>> = sources.iter().map(Parsed::of).collect();
+    let templates = mine(&parsed);
+    let table = table(&parsed, &templates);
+    let kinds = kinds(&table);
+    let least = kinds.first().map_or(0.0, |best| best.score * SCORE_MIN);
+    let mut all: Vec<Proposal> = Vec::new();
+    let mut used: Vec<&Kind> = Vec::new();
+    for kind in kinds.iter().filter(|kind| kind.score >= least) {
+        if all.len() == most {
+            break;
+        }
+        if used.iter().any(|other| kind.is_within(other)) {
+            continue;
+        }
+        let events = events(&parsed, &templates, &table, kind);
+        let types = all.iter().map(|other| &*other.entity_type).collect();
+        let proposal = Proposal::new(&parsed, kind, &events, namespace, &types);
+        if let Some(proposal) = proposal {
+            all.push(proposal);
+            used.push(kind);
+        }
+    }
+    leave_lines(&mut all, &parsed);
+    all.into_iter().filter_map(|proposal| proposal.finish(&parsed)).collect()
+}
+
+/// Lets each file leave lines to those that are tried after it: files count in the order of their names.
+fn leave_lines(all: &mut [Proposal], lines: &[Parsed<'_>]) {
+    let mut order: Vec<&mut Proposal> = all.iter_mut().collect();
+    order.sort_by(|one, other| one.entity_type.cmp(&other.entity_type));
+    for number in 0..order.len() {
+        let (before, behind) = order.split_at_mut(number + 1);
+        before[number].leave_lines_to(behind, lines);
+    }
+}
+
+/// A rule in the making.
+struct Draft {
+    name: String,
+    pattern: Pattern,
+    /// Whether other rules may take its lines, too.
+    goes_on: bool,
+    /// A line for the sample.
+    sample: usize,
+    events: Vec<Event>,
+}
+
+/// A rule file in the making.
+struct Proposal {
+    namespace: String,
+    entity_type: String,
+    drafts: Vec<Draft>,
+}
+
+impl Proposal {
+    fn new(
+        lines: &[Parsed<'_>],
+        kind: &Kind,
+        events: &[(Template, Place)],
+        namespace: &str,
+        taken: &BTreeSet<&str>,
+    ) -> Option<Proposal> {
+        let entity_type = unique(type_name(lines, events), |name| taken.contains(&**name));
+        let drafts = drafts(lines, kind, events, &entity_type);
+        let mut proposal = Proposal { namespace: namespace.to_owned(), entity_type, drafts };
+        proposal.order(lines);
+        proposal.fill_samples(lines);
+        let entities = proposal.taken(lines).entities.len();
+        let tells_apart = 1..=RULES_MAX.min(2 * entities + FEW_RULES);
+        tells_apart.contains(&proposal.drafts.len()).then_some(proposal)
+    }
+
+    /// Lets rules go on whose lines other proposals take as well, so that all can be used together.
+    fn leave_lines_to(&mut self, others: &[&mut Proposal], lines: &[Parsed<'_>]) {
+        let mut engines: Vec<Engine> =
+            others.iter().filter_map(|other| other.engine(lines)).collect();
+        for draft in &mut self.drafts {
+            let line = lines[draft.sample].line;
+            draft.goes_on = engines.iter_mut().any(|engine| engine.taker(line).is_some());
+        }
+        let Some(mut engine) = self.engine(lines) else { return };
+        for draft in &mut self.drafts {
+            // A line that another rule of the same file would take then is not left.
+            draft.goes_on &= engine.events(lines[draft.sample].line) == draft.events;
+        }
+    }
+
+    /// Moves rules whose sample an earlier one takes before that one.
+    fn order(&mut self, lines: &[Parsed<'_>]) {
+        let takers = self.takers(lines);
+        let mut order: Vec<usize> = (0..takers.len()).collect();
+        for _ in 0..MOVES_MAX {
+            let wrong = (0..order.len()).find_map(|place| {
+                let of = &takers[order[place]];
+                let before = order[..place].iter().position(|other| of.contains(other))?;
+                Some((place, before))
+            });
+            let Some((place, before)) = wrong else { break };
+            let moved = order.remove(place);
+            order.insert(before, moved);
+        }
+        let mut drafts: Vec<Option<Draft>> = self.drafts.drain(..).map(Some).collect();
+        self.drafts =
+            order.into_iter().filter_map(|number| drafts.get_mut(number)?.take()).collect();
+    }
+
+    /// For each rule, which others match its sample.
+    fn takers(&mut self, lines: &[Parsed<'_>]) -> Vec<BTreeSet<usize>> {
+        self.drafts.iter_mut().for_each(|draft| draft.goes_on = true);
+        let engine = self.engine(lines);
+        self.drafts.iter_mut().for_each(|draft| draft.goes_on = false);
+        let Some(mut engine) = engine else { return Vec::new() };
+        let numbers: HashMap<&str, usize> =
+            self.drafts.iter().enumerate().map(|(number, draft)| (&*draft.name, number)).collect();
+        let of = |(number, draft): (usize, &Draft)| {
+            let names = engine.takers(lines[draft.sample].line);
+            let takers = names.iter().filter_map(|name| numbers.get(&**name).copied());
+            takers.filter(|taker| *taker != number).collect()
+        };
+        self.drafts.iter().enumerate().map(of).collect()
+    }
+
+    /// Runs each sample. A rule whose sample gives nothing, or that another takes, is of no use.
+    fn fill_samples(&mut self, lines: &[Parsed<'_>]) {
+        let Some(mut engine) = self.engine(lines) else {
+            self.drafts.clear();
+            return;
+        };
+        self.drafts.retain_mut(|draft| {
+            let line = lines[draft.sample].line;
+            draft.events = engine.events(line);
+            !draft.events.is_empty() && engine.taker(line).as_ref() == Some(&draft.name)
+        });
+    }
+
+    fn engine(&self, lines: &[Parsed<'_>]) -> Option<Engine> {
+        Engine::new(&self.text(lines), &self.namespace)
+    }
+
+    fn taken(&self, lines: &[Parsed<'_>]) -> Taken {
+        self.engine(lines).map(|engine| Taken::by(engine, lines)).unwrap_or_default()
+    }
+
+    fn finish(self, lines: &[Parsed<'_>]) -> Option<Suggestion> {
+        let taken = self.taken(lines);
+        let mut examples: Vec<(String, usize)> = taken.entities.into_iter().collect();
+        examples.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        let entities = examples.len();
+        examples.truncate(EXAMPLES);
+        (entities > 0).then(|| Suggestion {
+            file: format!("{}.yaml", self.entity_type),
+            text: self.text(lines),
+            rules: self.drafts.len(),
+            entity_type: self.entity_type,
+            entities,
+            lines: taken.lines,
+            examples,
+        })
+    }
+
+    /// The rule file.
+    fn text(&self, lines: &[Parsed<'_>]) -> String {
+        let entity_type = &self.entity_type;
+        let id = capture_name(entity_type);
+        let mut text = String::new();
+        // Writing to a string cannot fail, here and below.
+        let _ = writeln!(
+            text,
+            "# Suggested from {} lines: look at names, types and states, drop what is of no use.",
+            lines.len()
+        );
+        let _ = writeln!(text, "namespaces: [{}]", quoted(&self.namespace));
+        text.push_str("rules:\n");
+        for (number, draft) in self.drafts.iter().enumerate() {
+            if number > 0 {
+                text.push('\n');
+            }
+            let name = &draft.name;
+            let _ = writeln!(text, "  - name: {name}");
+            let _ = writeln!(text, "    match: {}", draft.pattern.text);
+            if draft.goes_on {
+                text.push_str("    continue: true\n");
+            }
+            text.push_str("    emit:\n");
+            let _ = writeln!(text, "      - entity: {}", quoted(&format!("{entity_type}/<{id}>")));
+            let _ = writeln!(text, "        event: {name}");
+            let mut set = Vec::new();
+            if !draft.pattern.fields.iter().any(|field| field == "state") {
+                set.push(format!("state: {name}"));
+            }
+            set.extend(draft.pattern.fields.iter().map(|field| format!("{field}: <{field}>")));
+            let _ = writeln!(text, "        set: {{{}}}", set.join(", "));
+            if !draft.events.is_empty() {
+                write_sample(&mut text, lines[draft.sample].line, &draft.events);
+            }
+        }
+        text
+    }
+}
+
+/// What most lines call the thing: the word before its ids.
+fn type_name(lines: &[Parsed<'_>], events: &[(Template, Place)]) -> String {
+    let mut votes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut voters = 0;
+    for (template, place) in events {
+        let named = |line: &usize| name_at(&lines[*line], *place);
+        let (first, last) = (&template.lines[0], &template.lines[template.lines.len() - 1]);
+        let Some(name) = named(first) else { continue };
+        voters += template.lines.len();
+        if named(last).as_ref() == Some(&name) {
+            *votes.entry(name).or_default() += template.lines.len();
+        }
+    }
+    let best = votes.into_iter().max_by(|one, other| one.1.cmp(&other.1).then(other.0.cmp(&one.0)));
+    best.filter(|(_, lines)| 2 * lines > voters)
+        .map_or_else(|| "thing".to_owned(), |(name, _)| name.replace('_', "-"))
+}
+
+fn name_at(line: &Parsed<'_>, place: Place) -> Option<String> {
+    let chunk = line.message.saturating_add_signed(place.chunk);
+    let token = place.token.and_then(|token| line.words.chunk(chunk).get(token));
+    let start = token.map_or(line.words.span(chunk).start, |token| token.start);
+    field_name(line, start, 0).or_else(|| token.and_then(prefix_of))
+}
+
+/// `blk` of `blk_1608`.
+fn prefix_of(id: &Token<'_>) -> Option<String> {
+    let id = (id.class == Class::Id).then_some(id.text)?;
+    let end = id.find(|character: char| !character.is_ascii_alphabetic())?;
+    (end >= 2).then(|| id[..end].to_ascii_lowercase())
+}
+
+fn unique(name: String, is_taken: impl Fn(&String) -> bool) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    std::iter::once(name.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(name)
+}
+
+fn drafts(
+    lines: &[Parsed<'_>],
+    kind: &Kind,
+    events: &[(Template, Place)],
+    entity_type: &str,
+) -> Vec<Draft> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    let id = capture_name(entity_type);
+    let mut events: Vec<_> = events.iter().collect();
+    events.sort_by_key(|(template, _)| template.lines[0]);
+    for (template, place) in events {
+        let pattern = pattern_of(lines, template, *place, &id, kind.class);
+        let is_plain = |line: &&usize| !lines[**line].line.chars().any(char::is_control);
+        let Some(sample) = template.lines.iter().find(is_plain) else { continue };
+        if drafts.iter().any(|draft| draft.pattern.text == pattern.text) {
+            continue;
+        }
+        let name = unique(rule_name(&pattern.words, entity_type), |name| {
+            drafts.iter().any(|draft| draft.name == *name)
+        });
+        drafts.push(Draft { name, pattern, goes_on: false, sample: *sample, events: Vec::new() });
+    }
+    drafts
+}
+
+/// The type as a capture may be called.
+fn capture_name(entity_type: &str) -> String {
+    entity_type.replace('-', "_")
+}
+
+/// A name of the words that tell what happened.
+fn rule_name(words: &[String], entity_type: &str) -> String {
+    const EMPTY: [&str; 16] = [
+        "a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "the", "to", "was",
+        "with", "has",
+    ];
+    let mut name: Vec<String> = Vec::new();
+    for word in words {
+        let word: String =
+            word.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let word = word.trim_matches('-').to_ascii_lowercase();
+        if !word.is_empty()
+            && !EMPTY.contains(&&*word)
+            && word != entity_type
+            && name.len() < NAME_WORDS
+        {
+            name.push(word);
+        }
+    }
+    if name.is_empty() { "seen".to_owned() } else { name.join("-") }
+}
+
+/// A rule file at work.
+struct Engine {
+    rules: RuleSet,
+    scope: statetrail_rules::ScopeId,
+    origin: Origin,
+    extractor: Extractor,
+}
+
+impl Engine {
+    /// `None` if the file has faults.
+    fn new(text: &str, namespace: &str) -> Option<Engine> {
+        let text = RuleText { name: "suggested.yaml".to_owned(), text: text.to_owned() };
+        let (mut rules, _) = RuleSet::parse(&[text]);
+        let scope = rules.scope(namespace, "")?;
+        let origin = Origin::plain(Some(namespace), None, None);
+        Some(Engine { rules, scope, origin, extractor: Extractor::new() })
+    }
+
+    fn events(&mut self, line: &str) -> Vec<Event> {
+        let line =
+            Line { bytes: line.as_bytes(), time: Time::from_nanos(0), position: 0, offset: None };
+        let mut events = Vec::new();
+        self.extractor.events(&self.rules, self.scope, &self.origin, &line, &mut events);
+        events
+    }
+
+    /// The rules that match a line, without their file.
+    fn takers(&mut self, line: &str) -> Vec<String> {
+        let mut takers = Vec::new();
+        self.extractor.matches(&self.rules, self.scope, line.as_bytes(), &mut |matched| {
+            let name = matched.rule_name();
+            takers.push(name.rsplit_once('/').map_or(name, |(_, name)| name).to_owned());
+        });
+        takers
+    }
+
+    /// The rule that takes a line first.
+    fn taker(&mut self, line: &str) -> Option<String> {
+        self.takers(line).into_iter().next()
+    }
+}
+
+/// What a rule file makes of lines.
+#[derive(Default)]
+struct Taken {
+    lines: usize,
+    /// Each with its events.
+    entities: HashMap<String, usize>,
+}
+
+impl Taken {
+    fn by(mut engine: Engine, lines: &[Parsed<'_>]) -> Taken {
+        let mut taken = Taken::default();
+        for line in lines {
+            let events = engine.events(line.line);
+            taken.lines += usize::from(!events.is_empty());
+            let names: BTreeSet<&str> = events.iter().map(|event| event.entity.as_str()).collect();
+            for name in names {
+                *taken.entities.entry(name.to_owned()).or_default() += 1;
+            }
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use statetrail_rules::check;
+
+    use super::*;
+
+    #[test]
+    fn structured_lines_are_matched_by_their_fields() {
+        let lines: Vec<String> = (0..6)
+            .flat_map(|number| {
+                [
+                    format!(r#"{{"ts":"x","msg":"order placed","order":{{"id":"o-{number}","total":5.5}}}}"#),
+                    format!(r#"{{"ts":"x","msg":"parcel for o-{number} handed to <DHL>, 3 kg"}}"#),
+                ]
+            })
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let suggested = suggest(&lines, "shop", 3);
+        assert_eq!(suggested.len(), 1);
+        assert_eq!((suggested[0].entities, suggested[0].lines, suggested[0].rules), (6, 12, 2));
+        let text = &suggested[0].text;
+        assert!(
+            text.contains(
+                "match: {json: {msg: 'order placed', order.id: '<order>', order.total: '<total>'}}"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("handed to <<DHL>, <"), "{text}");
+    }
+
+    #[test]
+    fn several_files_work_together() {
+        let lines: Vec<String> = (1000..1012)
+            .flat_map(|number| {
+                let (order, cart) = (number, number / 2);
+                [
+                    format!("cart c-{cart} becomes order o-{order}"),
+                    format!("order o-{order} is paid"),
+                    format!("cart c-{cart} is empty now"),
+                ]
+            })
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let suggested = suggest(&lines, "shop", 3);
+        assert_eq!(suggested.len(), 2, "{suggested:#?}");
+        let texts: Vec<RuleText> = suggested
+            .iter()
+            .map(|it| RuleText { name: it.file.clone(), text: it.text.clone() })
+            .collect();
+        assert_eq!(check(&texts), []);
+        let of = |file: &str| suggested.iter().find(|it| it.file == file).unwrap();
+        assert!(of("cart.yaml").text.contains("continue: true"), "{suggested:#?}");
+        assert!(!of("order.yaml").text.contains("continue: true"), "it is tried last");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_suggested_can_be_used(
+            lines in proptest::collection::vec(
+                "([0-9]{2}:[0-9]{2}:[0-9]{2} )?(INFO )?(\\[[a-z]{1,2}\\] )?[a-c\u{fc}'\"<>^$:= {}]{0,12}(id|o|\u{fc})[-_=:. ][0-9]{1,4}[ ,:a-c$^<'\u{e9}]{0,9}",
+                0..30,
+            ),
+        ) {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let suggested = suggest(&lines, "shop", 5);
+            let texts: Vec<RuleText> = suggested
+                .iter()
+                .map(|it| RuleText { name: it.file.clone(), text: it.text.clone() })
+                .collect();
+            let errors: Vec<String> = check(&texts)
+                .iter()
+                .filter(|it| it.severity == statetrail_rules::Severity::Error)
+                .map(ToString::to_string)
+                .collect();
+            proptest::prop_assert!(errors.is_empty(), "{}", errors.join("\n"));
+        }
+    }
+}
