@@ -4,11 +4,11 @@ use std::io::{self, BufWriter, Write};
 
 use clap::Parser;
 
-use crate::args::{Command, CommandLine, RulesCommand, Shared};
+use crate::args::{Command, CommandLine, Shared};
 use crate::clock::Clock;
 use crate::commands::{
-    Questioner, blame, completions, demo, diff, dlq, events, find, import, log, ls, migrate,
-    rules_check, serve, show, token,
+    Questioner, blame, completions, demo, diff, dlq, events, find, import, log, ls, migrate, rules,
+    serve, show, token,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{ColorChoice, Output, OutputFormat, printable, terminal_width};
@@ -68,7 +68,7 @@ fn run_command(
         Command::Ls(args) => ls::run(&args, &open()?, output),
         Command::Find(args) => find::run(&args, &open()?, output),
         Command::Events(args) => events::run(&args, &open()?, output),
-        Command::Rules(RulesCommand::Check(args)) => rules_check::run(&args, output),
+        Command::Rules(command) => rules::run(&command, open, output),
         Command::Dlq(command) => dlq::run(&command, output),
         Command::Migrate(args) => migrate::run(&args, store, output),
         Command::Serve(args) => serve::run(&args, store, output),

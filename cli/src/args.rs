@@ -308,8 +308,54 @@ pub enum RulesCommand {
     #[command(after_help = "\
 Examples:
   statetrail rules check rules/
-  statetrail rules check shop.yaml --output jsonl")]
+  statetrail rules check shop.yaml --output jsonl
+  statetrail rules check rules/ --github")]
     Check(CheckArgs),
+    /// Try rules on lines: what matched, what it gave, what almost matched
+    #[command(after_help = "\
+Examples:
+  statetrail rules try shop.yaml < app.log
+  statetrail rules try rules/ app.log --unmatched
+  kubectl logs -n shop deploy/checkout | statetrail rules try shop.yaml --namespace shop")]
+    Try(TryArgs),
+    /// Propose rule files for lines: find what lives in them
+    #[command(after_help = "\
+Examples:
+  statetrail rules suggest app.log
+  statetrail rules suggest --namespace shop --write rules/ < app.log
+
+An id is what comes back in lines of several forms. Proposals begin with the one that explains \
+most; look at its names, types and states before it runs.")]
+    Suggest(SuggestArgs),
+    /// Compare what two sets of rules make of the same lines
+    #[command(after_help = "\
+Examples:
+  statetrail rules diff old/ new/ < app.log
+  git show HEAD:shop.yaml > /tmp/shop.yaml && statetrail rules diff /tmp/shop.yaml shop.yaml app.log
+
+It ends with code 1 if there are differences, as diff does.")]
+    Diff(RulesDiffArgs),
+    /// Write rule files in the usual form
+    #[command(after_help = "\
+Examples:
+  statetrail rules fmt rules/
+  statetrail rules fmt rules/ --check
+  statetrail rules fmt - < shop.yaml")]
+    Fmt(FmtArgs),
+    /// Show which rules are at work on the nodes, as the filters report them
+    #[command(after_help = "\
+Examples:
+  statetrail rules stats
+  statetrail rules stats --rules rules/ --dead")]
+    Stats(StatsArgs),
+    /// Print the JSON Schema of rule files, for editors
+    #[command(after_help = "\
+Example:
+  statetrail rules schema > rules.schema.json
+
+Editors with the YAML language server complete and check a rule file that begins with
+  # yaml-language-server: $schema=rules.schema.json")]
+    Schema,
 }
 
 /// See [`RulesCommand::Check`].
@@ -318,6 +364,96 @@ pub struct CheckArgs {
     /// Rule files, or folders of them
     #[arg(required = true, value_name = "FILE-OR-FOLDER")]
     pub paths: Vec<PathBuf>,
+    /// Write what is wrong as annotations of GitHub Actions
+    #[arg(long)]
+    pub github: bool,
+}
+
+/// See [`RulesCommand::Try`].
+#[derive(Debug, Args)]
+pub struct TryArgs {
+    /// A rule file, or a folder of them
+    #[arg(value_name = "RULES")]
+    pub rules: PathBuf,
+    /// The logs; - is standard input [default: standard input]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The namespace of the lines [default: every rule file that names one is tried]
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Show only lines that no rule takes
+    #[arg(long)]
+    pub unmatched: bool,
+    /// Show at most that many lines; all are counted
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    pub show: usize,
+}
+
+/// Lines to look at; more are seldom worth their memory.
+const LINES_MAX: &str = "100000";
+
+/// See [`RulesCommand::Suggest`].
+#[derive(Debug, Args)]
+pub struct SuggestArgs {
+    /// The logs; - is standard input [default: standard input]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The namespace for which the rules are
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
+    pub namespace: String,
+    /// Propose at most that many rule files
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub most: usize,
+    /// Look at no more than that many lines
+    #[arg(long, value_name = "NUMBER", default_value = LINES_MAX)]
+    pub lines: usize,
+    /// Write the rule files into that folder; none that is there is replaced
+    #[arg(long, value_name = "FOLDER")]
+    pub write: Option<PathBuf>,
+}
+
+/// See [`RulesCommand::Diff`].
+#[derive(Debug, Args)]
+pub struct RulesDiffArgs {
+    /// The rules as they are: a file or a folder
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The rules as they shall be
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// The logs; - is standard input [default: standard input]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The namespace of the lines [default: every rule file that names one is tried]
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+}
+
+/// See [`RulesCommand::Fmt`].
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// Rule files, or folders of them; - reads one from standard input and writes it to standard output
+    #[arg(required = true, value_name = "FILE-OR-FOLDER")]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; name the files that are not in the usual form, and end with code 1 if there are
+    /// any
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// See [`RulesCommand::Stats`].
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// Rule files, or folders of them: their rules are named even if no line matched them, with the
+    /// namespaces they are for; may be given more than once
+    #[arg(long, value_name = "FILE-OR-FOLDER")]
+    pub rules: Vec<PathBuf>,
+    /// Only rules that no line matched
+    #[arg(long, requires = "rules")]
+    pub dead: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub at: At,
 }
 
 /// See [`Command::Migrate`].

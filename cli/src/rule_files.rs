@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use statetrail_rules::{Diagnostic, RuleSet, RuleText, Severity};
@@ -62,6 +63,24 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
         }
         _ => Failure::new(Exit::Failed, format!("{path}: cannot be read: {error}")),
     }
+}
+
+/// Puts a rule file in place of the one that is there, as one: who reads it gets the old or the new one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_rule_text(path: &Path, text: &str) -> Result<(), Failure> {
+    // A link stays one.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
+        Ok(file.persist(&path)?)
+    });
+    written.map(|_| ()).map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}: cannot be written: {error}", path.display()))
+    })
 }
 
 /// Compiles rule files for use.

@@ -136,7 +136,7 @@ impl<'a> EventView<'a> {
 
 /// The fields that an event set, as one object.
 #[derive(Clone, Copy, Debug)]
-pub struct SetView<'a>(&'a [Change]);
+pub struct SetView<'a>(pub &'a [Change]);
 
 impl Serialize for SetView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -13,7 +13,7 @@ pub mod log;
 pub mod ls;
 pub mod migrate;
 mod questioner;
-pub mod rules_check;
+pub mod rules;
 pub mod serve;
 pub mod show;
 pub mod token;

@@ -7,6 +7,7 @@ mod lines;
 mod open;
 mod partial;
 mod read;
+mod texts;
 
 pub use cri::CriDecoder;
 pub use docker::DockerDecoder;
@@ -14,3 +15,4 @@ pub use format::{Decoded, Decoder, Format, LinePlace, Malformed};
 pub use lines::{LINE_BYTES_MAX, LineReader, RawLine, Sample};
 pub use open::{Compression, Input, OpenError, Place, check, open};
 pub use read::{LineFailure, LogLine, LogReader, ReadError, ReadSettings, Step};
+pub use texts::{Texts, read_texts};

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 use statetrail_rules::{Diagnostic, Severity};
 
+use super::counted;
 use crate::args::CheckArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -27,10 +28,12 @@ struct Fault<'a> {
 /// # Errors
 /// When a file cannot be read or the output fails. Errors in the files are told by the
 /// exit code; warnings alone are not.
-pub fn run(args: &CheckArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(args: &CheckArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let texts = read_rule_texts(&args.paths)?;
     let diagnostics = statetrail_rules::check(&texts);
-    if output.is_text() {
+    if args.github {
+        write_annotations(&diagnostics, output)?;
+    } else if output.is_text() {
         write_text(&diagnostics, texts.len(), output)?;
     } else {
         write_list(&diagnostics, output)?;
@@ -68,6 +71,29 @@ fn write_list(diagnostics: &[Diagnostic], output: &mut Output<'_>) -> Result<(),
     output.end_list()
 }
 
+/// As GitHub Actions shows them beside the files.
+fn write_annotations(diagnostics: &[Diagnostic], output: &mut Output<'_>) -> Result<(), Failure> {
+    // What ends a message or a property is written as its number.
+    let escaped = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| escaped(text).replace(':', "%3A").replace(',', "%2C");
+    for fault in diagnostics {
+        let Diagnostic { severity, file, line, column, width, message, .. } = fault;
+        let told = fault
+            .expected
+            .iter()
+            .chain(&fault.help)
+            .fold(message.clone(), |told, more| format!("{told}\n{more}"));
+        writeln!(
+            output,
+            "::{severity} file={},line={line},col={column},endColumn={}::{}",
+            property(file),
+            column + width,
+            escaped(&told)
+        )?;
+    }
+    Ok(())
+}
+
 fn write_text(
     diagnostics: &[Diagnostic],
     files: usize,
@@ -93,8 +119,4 @@ fn write_text(
         counted(warnings, "warning")
     )?;
     Ok(())
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

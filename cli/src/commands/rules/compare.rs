@@ -1,0 +1,165 @@
+//! `statetrail rules diff`: what other rules make of the same lines.
+
+use std::io::Write;
+
+use serde::Serialize;
+use statetrail_event::Event;
+use statetrail_query::views::SetView;
+use statetrail_workshop::{Difference, compare};
+
+use super::{changes_on_one_line, counted, tell_skipped, trial_of};
+use crate::args::RulesDiffArgs;
+use crate::failure::{Exit, Failure};
+use crate::input::read_texts;
+use crate::output::{Output, write_indented};
+
+/// Lines that are read.
+const LINES_MAX: usize = 1_000_000;
+
+/// Runs the command. Differences are told by the exit code, too.
+///
+/// # Errors
+/// When the rules or a log cannot be used, or the output fails.
+pub(super) fn run(args: &RulesDiffArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    let namespace = args.namespace.as_deref();
+    let (mut old, mut new) = (trial_of(&args.old, namespace)?, trial_of(&args.new, namespace)?);
+    let texts = read_texts(&args.files, LINES_MAX)?;
+    let mut counts = Counts::default();
+    output.begin_list(&DifferenceView::HEADINGS)?;
+    for (number, line) in (1..).zip(&texts.lines) {
+        let differences = compare(&mut old, &mut new, line.as_bytes());
+        counts.lines += usize::from(!differences.is_empty());
+        for (index, difference) in differences.iter().enumerate() {
+            counts.add(difference);
+            if output.is_text() {
+                if index == 0 {
+                    write_indented(output, "", line)?;
+                }
+                write_difference(difference, output)?;
+            } else {
+                let view = DifferenceView::new(number, line, difference);
+                output.item(&view, || view.row())?;
+            }
+        }
+    }
+    output.end_list()?;
+    if output.is_text() {
+        writeln!(
+            output,
+            "{} of {} differ: {} appear, {} vanish, {} change",
+            counts.lines,
+            counted(texts.lines.len(), "line"),
+            counted(counts.appear, "event"),
+            counts.vanish,
+            counts.change
+        )?;
+        tell_skipped(texts.skipped, output)?;
+    }
+    Ok(if counts.lines == 0 { Exit::Done } else { Exit::Failed })
+}
+
+#[derive(Default)]
+struct Counts {
+    lines: usize,
+    appear: usize,
+    vanish: usize,
+    change: usize,
+}
+
+impl Counts {
+    fn add(&mut self, difference: &Difference) {
+        match difference {
+            Difference::Appears(_) => self.appear += 1,
+            Difference::Vanishes(_) => self.vanish += 1,
+            Difference::Changes { .. } => self.change += 1,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct DifferenceView<'a> {
+    number: usize,
+    line: &'a str,
+    difference: &'static str,
+    entity: &'a str,
+    event: &'a str,
+    old: Option<SidedView<'a>>,
+    new: Option<SidedView<'a>>,
+}
+
+#[derive(Serialize)]
+struct SidedView<'a> {
+    rule: Option<&'a str>,
+    set: SetView<'a>,
+    unset: Vec<&'a str>,
+}
+
+impl<'a> SidedView<'a> {
+    fn new(event: &'a Event) -> SidedView<'a> {
+        let unset = event.changes.iter().filter(|change| change.value.is_none());
+        SidedView {
+            rule: event.rule.as_deref(),
+            set: SetView(&event.changes),
+            unset: unset.map(|change| &*change.field).collect(),
+        }
+    }
+}
+
+impl<'a> DifferenceView<'a> {
+    const HEADINGS: [&'static str; 7] =
+        ["number", "line", "difference", "entity", "event", "old", "new"];
+
+    fn new(number: usize, line: &'a str, difference: &'a Difference) -> DifferenceView<'a> {
+        let (word, event, old, new) = match difference {
+            Difference::Appears(event) => ("appears", event, None, Some(event)),
+            Difference::Vanishes(event) => ("vanishes", event, Some(event), None),
+            Difference::Changes { from, to } => ("changes", to, Some(from), Some(to)),
+        };
+        DifferenceView {
+            number,
+            line,
+            difference: word,
+            entity: event.entity.as_str(),
+            event: &event.name,
+            old: old.map(SidedView::new),
+            new: new.map(SidedView::new),
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let side = |side: &Option<SidedView<'_>>| {
+            side.as_ref().and_then(|side| serde_json::to_string(side).ok()).unwrap_or_default()
+        };
+        vec![
+            self.number.to_string(),
+            self.line.to_owned(),
+            self.difference.to_owned(),
+            self.entity.to_owned(),
+            self.event.to_owned(),
+            side(&self.old),
+            side(&self.new),
+        ]
+    }
+}
+
+fn write_difference(difference: &Difference, output: &mut Output<'_>) -> Result<(), Failure> {
+    let style = output.style;
+    let shown = |event: &Event| {
+        format!("{} {} {}", event.entity, event.name, changes_on_one_line(event))
+            .trim_end()
+            .to_owned()
+    };
+    match difference {
+        Difference::Appears(event) => {
+            writeln!(output, "  {}", style.good(format!("+ {}", shown(event))))?;
+        }
+        Difference::Vanishes(event) => {
+            writeln!(output, "  {}", style.bad(format!("- {}", shown(event))))?;
+        }
+        Difference::Changes { from, to } => {
+            writeln!(output, "  {}", style.bad(format!("- {}", shown(from))))?;
+            writeln!(output, "  {}", style.good(format!("+ {}", shown(to))))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! `statetrail rules fmt`: rule files in the usual form.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use statetrail_workshop::format;
+
+use super::counted;
+use crate::args::FmtArgs;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::rule_files::{read_rule_texts, write_rule_text};
+
+#[derive(Serialize)]
+struct FileView<'a> {
+    file: &'a str,
+    changed: bool,
+}
+
+/// Runs the command. With `--check`, files in another form are told by the exit code.
+///
+/// # Errors
+/// When a file cannot be read, written or formatted, or the output fails.
+pub(super) fn run(args: &FmtArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    if args.paths.iter().any(|path| path == Path::new("-")) {
+        return filter(args, output);
+    }
+    let texts = read_rule_texts(&args.paths)?;
+    // Nothing is written before all can be.
+    let mut formatted = Vec::new();
+    let mut faults = Vec::new();
+    for text in &texts {
+        match format(&text.text) {
+            Ok(new) => formatted.push((text, new)),
+            Err(fault) => faults
+                .push(format!("{}:{}:{}: {}", text.name, fault.line, fault.column, fault.message)),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Failure::new(Exit::Failed, faults.join("\n")).hint("nothing was changed"));
+    }
+    let mut changed = 0;
+    output.begin_list(&["file", "changed"])?;
+    for (text, new) in &formatted {
+        let view = FileView { file: &text.name, changed: text.text != *new };
+        changed += usize::from(view.changed);
+        if view.changed && !args.check {
+            write_rule_text(Path::new(&text.name), new)?;
+        }
+        if !output.is_text() {
+            output.item(&view, || vec![view.file.to_owned(), view.changed.to_string()])?;
+        } else if view.changed {
+            writeln!(output, "{}", text.name)?;
+        }
+    }
+    output.end_list()?;
+    if output.is_text() {
+        let verb = if args.check { "not in the usual form" } else { "changed" };
+        writeln!(output, "{}, {changed} {verb}", counted(texts.len(), "rule file"))?;
+    }
+    Ok(if args.check && changed > 0 { Exit::Failed } else { Exit::Done })
+}
+
+/// One file from standard input to standard output.
+fn filter(args: &FmtArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    if args.paths.len() > 1 {
+        return Err(Failure::new(
+            Exit::Usage,
+            "- stands alone: it is one file, from standard input",
+        ));
+    }
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text).map_err(|error| {
+        Failure::new(Exit::Failed, format!("standard input cannot be read: {error}"))
+    })?;
+    let formatted = format(&text).map_err(|fault| {
+        Failure::new(
+            Exit::Failed,
+            format!("standard input:{}:{}: {}", fault.line, fault.column, fault.message),
+        )
+    })?;
+    if args.check {
+        return Ok(if formatted == text { Exit::Done } else { Exit::Failed });
+    }
+    output.write_all(formatted.as_bytes())?;
+    Ok(Exit::Done)
+}

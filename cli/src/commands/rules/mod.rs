@@ -1,0 +1,90 @@
+//! `statetrail rules`: rule files are checked, tried, proposed and compared.
+
+mod check;
+mod compare;
+mod fmt;
+mod stats;
+mod suggest;
+mod trial;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use statetrail_event::{Change, Event};
+use statetrail_workshop::{Trial, schema};
+
+use super::Questioner;
+use crate::args::RulesCommand;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::rule_files::{compile, read_rule_texts};
+
+/// Runs the command.
+///
+/// # Errors
+/// When a file cannot be read or used, or the output fails.
+pub fn run(
+    command: &RulesCommand,
+    open: impl FnOnce() -> Result<Questioner, Failure>,
+    output: &mut Output<'_>,
+) -> Result<Exit, Failure> {
+    match command {
+        RulesCommand::Check(args) => check::run(args, output),
+        RulesCommand::Try(args) => trial::run(args, output),
+        RulesCommand::Suggest(args) => suggest::run(args, output),
+        RulesCommand::Diff(args) => compare::run(args, output),
+        RulesCommand::Fmt(args) => fmt::run(args, output),
+        RulesCommand::Stats(args) => stats::run(args, &open()?, output),
+        RulesCommand::Schema => write_schema(output),
+    }
+}
+
+fn write_schema(output: &mut Output<'_>) -> Result<Exit, Failure> {
+    let schema = serde_json::to_string_pretty(&schema()).unwrap_or_default();
+    writeln!(output, "{schema}")?;
+    Ok(Exit::Done)
+}
+
+/// The rules of a file or folder, to be tried on lines.
+fn trial_of(path: &PathBuf, namespace: Option<&str>) -> Result<Trial, Failure> {
+    let rules = compile(&read_rule_texts(std::slice::from_ref(path))?)?;
+    let trial = Trial::new(rules, namespace);
+    if trial.has_rules() {
+        return Ok(trial);
+    }
+    let (what, hint) = match namespace {
+        Some(namespace) => (
+            format!("no rule file of {} applies to the namespace {namespace:?}", path.display()),
+            "name one of the namespaces of the rule files, or add one to them",
+        ),
+        None => (
+            format!("no rule file of {} names a namespace without stars", path.display()),
+            "say which namespace the lines are of: --namespace NAME",
+        ),
+    };
+    Err(Failure::new(Exit::NotFound, what).hint(hint))
+}
+
+/// `status=paid amount=12.5 -failure`
+fn changes_on_one_line(event: &Event) -> String {
+    let shown = event.changes.iter().map(|Change { field, value }| match value {
+        Some(value) => format!("{field}={value}"),
+        None => format!("-{field}"),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// A number and its noun.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Tells of lines that could not be tried.
+fn tell_skipped(skipped: u64, output: &mut Output<'_>) -> Result<(), Failure> {
+    if skipped > 0 {
+        let told =
+            format!("{skipped} lines are too long, or not as their format promises, and left out");
+        writeln!(output, "{}", output.style.notable(told))?;
+    }
+    Ok(())
+}

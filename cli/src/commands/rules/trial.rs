@@ -1,0 +1,292 @@
+//! `statetrail rules try`: rules on lines, and what comes of each.
+
+use std::io::Write;
+
+use serde::Serialize;
+use statetrail_query::views::SetView;
+use statetrail_rules::{NearMiss, RuleCount};
+use statetrail_workshop::{Form, Tried, forms};
+
+use super::{changes_on_one_line, tell_skipped, trial_of};
+use crate::args::TryArgs;
+use crate::failure::{Exit, Failure};
+use crate::import::grouped;
+use crate::input::{Texts, read_texts};
+use crate::output::{Output, printable, wrap, write_indented};
+
+/// Lines that are read.
+const LINES_MAX: usize = 1_000_000;
+/// Forms of unmatched lines that are shown.
+const FORMS: usize = 10;
+
+/// Runs the command.
+///
+/// # Errors
+/// When the rules or a log cannot be used, or the output fails.
+pub(super) fn run(args: &TryArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    let mut trial = trial_of(&args.rules, args.namespace.as_deref())?;
+    let Texts { lines, skipped, more } = read_texts(&args.files, LINES_MAX)?;
+    let mut unmatched: Vec<&str> = Vec::new();
+    let (mut shown, mut failed) = (0, 0);
+    output.begin_list(&LineView::HEADINGS)?;
+    for (number, line) in (1..).zip(&lines) {
+        let tried = trial.line(line.as_bytes());
+        failed += u64::from(tried.failed);
+        if tried.matched.is_empty() {
+            unmatched.push(line);
+        }
+        let is_wanted = !args.unmatched || tried.matched.is_empty();
+        if !is_wanted {
+            continue;
+        }
+        if output.is_text() && shown == args.show {
+            continue;
+        }
+        let near = match tried.matched.is_empty() {
+            true => trial.near_miss(line.as_bytes()),
+            false => None,
+        };
+        if output.is_text() {
+            write_line(line, &tried, near.as_ref(), output)?;
+            shown += 1;
+        } else {
+            let view = LineView::new(number, line, &tried, near.as_ref());
+            output.item(&view, || view.row())?;
+        }
+    }
+    output.end_list()?;
+    if output.is_text() {
+        let matched = lines.len() - unmatched.len();
+        write_counts(lines.len(), matched, failed, &trial.counts(), output)?;
+        write_forms(&forms(&unmatched), &unmatched, output)?;
+        tell_skipped(skipped, output)?;
+        if more {
+            writeln!(output, "Only the first {} lines were tried.", grouped(LINES_MAX as u64))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct LineView<'a> {
+    number: usize,
+    line: &'a str,
+    rules: Vec<RuleView<'a>>,
+    events: Vec<MadeView<'a>>,
+    failed: u32,
+    near: Option<NearView<'a>>,
+}
+
+#[derive(Serialize)]
+struct RuleView<'a> {
+    rule: &'a str,
+    captures: std::collections::BTreeMap<&'a str, Option<&'a str>>,
+}
+
+#[derive(Serialize)]
+struct MadeView<'a> {
+    entity: &'a str,
+    event: &'a str,
+    set: SetView<'a>,
+    unset: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct NearView<'a> {
+    rule: &'a str,
+    field: Option<&'a str>,
+    place: usize,
+    expected: &'a str,
+}
+
+impl<'a> LineView<'a> {
+    const HEADINGS: [&'static str; 6] = ["number", "line", "rules", "events", "failed", "near"];
+
+    fn new(
+        number: usize,
+        line: &'a str,
+        tried: &'a Tried,
+        near: Option<&'a NearMiss>,
+    ) -> LineView<'a> {
+        let rule = |matched: &'a statetrail_workshop::MatchedRule| RuleView {
+            rule: &matched.rule,
+            captures: matched
+                .captures
+                .iter()
+                .map(|(name, value)| (&**name, value.as_deref()))
+                .collect(),
+        };
+        let made = |event: &'a statetrail_event::Event| {
+            let unset = event.changes.iter().filter(|change| change.value.is_none());
+            MadeView {
+                entity: event.entity.as_str(),
+                event: &event.name,
+                set: SetView(&event.changes),
+                unset: unset.map(|change| &*change.field).collect(),
+            }
+        };
+        let near_view = |near: &'a NearMiss| NearView {
+            rule: &near.rule,
+            field: near.field.as_deref(),
+            place: near.place,
+            expected: &near.expected,
+        };
+        LineView {
+            number,
+            line,
+            rules: tried.matched.iter().map(rule).collect(),
+            events: tried.events.iter().map(made).collect(),
+            failed: tried.failed,
+            near: near.map(near_view),
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.number.to_string(),
+            self.line.to_owned(),
+            self.rules.iter().map(|rule| rule.rule).collect::<Vec<_>>().join(" "),
+            serde_json::to_string(&self.events).unwrap_or_default(),
+            self.failed.to_string(),
+            self.near.as_ref().map_or_else(String::new, |near| near.rule.to_owned()),
+        ]
+    }
+}
+
+fn write_line(
+    line: &str,
+    tried: &Tried,
+    near: Option<&NearMiss>,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let style = output.style;
+    for part in wrap(&printable(line), output.width()) {
+        writeln!(output, "{part}")?;
+    }
+    for matched in &tried.matched {
+        writeln!(output, "  {}", style.good(&matched.rule))?;
+        let captures = matched.captures.iter().map(|(name, value)| match value {
+            Some(value) => format!("{name}={value}"),
+            None => format!("{name} has no value"),
+        });
+        let captures = captures.collect::<Vec<_>>().join(" ");
+        if !captures.is_empty() {
+            write_indented(output, "    ", &captures)?;
+        }
+    }
+    for event in &tried.events {
+        let (entity, name) = (style.heading(&event.entity), style.event(printable(&event.name)));
+        writeln!(output, "  -> {entity} {name}")?;
+        let changes = changes_on_one_line(event);
+        if !changes.is_empty() {
+            write_indented(output, "     ", &changes)?;
+        }
+    }
+    if tried.failed > 0 {
+        let told = format!(
+            "{} could not be made: a value does not fit its type, or a name is not allowed",
+            super::counted(tried.failed as usize, "event")
+        );
+        writeln!(output, "  {}", style.bad(told))?;
+    }
+    if tried.matched.is_empty() {
+        write_near(line, near, output)?;
+    }
+    writeln!(output)?;
+    Ok(())
+}
+
+/// What the nearest rule lacks, with a caret where it stops.
+fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> Result<(), Failure> {
+    let style = output.style;
+    let Some(near) = near else {
+        writeln!(output, "  {}", style.notable("no rule is near it"))?;
+        return Ok(());
+    };
+    let place = match &near.field {
+        Some(field) => format!("in {field}"),
+        None => {
+            let before = line.get(..near.place).unwrap_or(line);
+            let column = before.chars().count() + 1;
+            if output.fits(column + near.expected.chars().count() + 1) {
+                // Right below the line, so that one sees where it stops.
+                writeln!(output, "{:width$}{}", "", style.notable("^"), width = column - 1)?;
+            }
+            format!("at column {column}")
+        }
+    };
+    let told = format!("nearest is {}, {place} it wants {}", near.rule, near.expected);
+    for part in wrap(&printable(&told), output.width().saturating_sub(2)) {
+        writeln!(output, "  {}", style.notable(part))?;
+    }
+    Ok(())
+}
+
+fn write_counts(
+    lines: usize,
+    matched: usize,
+    failed: u64,
+    counts: &[(&str, RuleCount)],
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let style = output.style;
+    let number = |number: u64| grouped(number);
+    writeln!(
+        output,
+        "{} lines, {} matched, {} not",
+        number(lines as u64),
+        number(matched as u64),
+        number((lines - matched) as u64)
+    )?;
+    if failed > 0 {
+        let told = format!("{} events could not be made", number(failed));
+        writeln!(output, "{}", style.bad(told))?;
+    }
+    writeln!(output)?;
+    writeln!(
+        output,
+        "{}",
+        style.faint(format!("{:>9} {:>9} {:>7}  rule", "lines", "events", "failed"))
+    )?;
+    for (rule, count) in counts {
+        let row = format!(
+            "{:>9} {:>9} {:>7}  {rule}",
+            number(count.matched),
+            number(count.events),
+            number(count.failed)
+        );
+        match count.matched {
+            0 => writeln!(output, "{}", style.faint(row))?,
+            _ => writeln!(output, "{row}")?,
+        }
+    }
+    Ok(())
+}
+
+fn write_forms(forms: &[Form], lines: &[&str], output: &mut Output<'_>) -> Result<(), Failure> {
+    if forms.is_empty() {
+        return Ok(());
+    }
+    let style = output.style;
+    writeln!(output)?;
+    writeln!(output, "Lines that no rule takes, by their forms:")?;
+    for form in forms.iter().take(FORMS) {
+        let text = printable(&form.text);
+        let mut parts = wrap(&text, output.width().saturating_sub(11)).into_iter();
+        let first = parts.next().unwrap_or_default();
+        writeln!(output, "{:>9}  {first}", grouped(form.lines.len() as u64))?;
+        for part in parts {
+            writeln!(output, "{:11}{part}", "")?;
+        }
+        if form.lines.len() == 1 {
+            continue;
+        }
+        let example = form.lines.first().and_then(|line| lines.get(*line)).unwrap_or(&"");
+        write_indented(output, "           ", example)?;
+    }
+    if forms.len() > FORMS {
+        let left = forms.len() - FORMS;
+        writeln!(output, "{}", style.faint(format!("           and {left} further forms")))?;
+    }
+    Ok(())
+}
