@@ -11,6 +11,7 @@ mod exported;
 mod patterns;
 mod records;
 mod rule_files;
+mod workshop;
 
 pub use cloudevents::cloudevents;
 #[cfg(feature = "cri_lines")]
@@ -20,6 +21,7 @@ pub use exported::{exported_annotate, exported_events};
 pub use patterns::patterns;
 pub use records::{json_records, msgpack_records};
 pub use rule_files::rule_files;
+pub use workshop::{formatted_rules, suggested_rules};
 
 /// Takes any bytes.
 pub type Target = fn(&[u8]);
@@ -33,8 +35,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("exported_annotate", exported_annotate),
     #[cfg(feature = "exported")]
     ("exported_events", exported_events),
+    ("formatted_rules", formatted_rules),
     ("json_records", json_records),
     ("msgpack_records", msgpack_records),
     ("patterns", patterns),
     ("rule_files", rule_files),
+    ("suggested_rules", suggested_rules),
 ];

@@ -31,7 +31,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     // Both exported functions take the same records.
     let folder = if target.starts_with("exported_") { "exported" } else { target };
     let mut seeds = files(&root().join("fuzz/seeds").join(folder));
-    if target == "rule_files" {
+    if ["rule_files", "formatted_rules"].contains(&target) {
         for folder in ["rules/tests/language", "rules/tests/diagnostics", "fluent-bit/rules"] {
             seeds.extend(files(&root().join(folder)));
         }
@@ -87,6 +87,11 @@ fn exported_events() {
 }
 
 #[test]
+fn formatted_rules() {
+    mutate("formatted_rules");
+}
+
+#[test]
 fn json_records() {
     mutate("json_records");
 }
@@ -104,6 +109,11 @@ fn patterns() {
 #[test]
 fn rule_files() {
     mutate("rule_files");
+}
+
+#[test]
+fn suggested_rules() {
+    mutate("suggested_rules");
 }
 
 /// Runs the seeds, then inputs made of them by a random generator that always begins alike.
