@@ -33,6 +33,20 @@ fn there_is_nothing_to_say_about_them() {
     assert!(checked.out.ends_with("0 errors, 0 warnings\n"), "{}", checked.out);
 }
 
+/// Editors complete and check them by the schema that lies beside their folder.
+#[test]
+fn each_names_the_schema() {
+    let schema = Place::new().run(["rules", "schema"]).expect_code(0).out;
+    let path = project_file("fluent-bit/rules.schema.json");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), schema, "it is what the command prints");
+    for entry in std::fs::read_dir(project_file("fluent-bit/rules")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let named = "# yaml-language-server: $schema=../rules.schema.json\n";
+        assert!(text.starts_with(named), "{}", path.display());
+    }
+}
+
 /// A plain file without a namespace is tried against all of them.
 #[test]
 fn none_takes_the_lines_of_another() {
