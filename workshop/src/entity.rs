@@ -64,7 +64,7 @@ fn all_columns<'l>(lines: &[Parsed<'l>], template: &Template) -> Vec<Column<'l>>
 }
 
 /// The kinds of entities, the one that explains most first.
-pub(crate) fn kinds(table: &Table<'_>) -> Vec<Kind> {
+pub(crate) fn kinds(lines: &[Parsed<'_>], templates: &[Template], table: &Table<'_>) -> Vec<Kind> {
     let candidates: Vec<(At, &Column<'_>, BTreeSet<&str>)> = table
         .iter()
         .enumerate()
@@ -91,7 +91,7 @@ pub(crate) fn kinds(table: &Table<'_>) -> Vec<Kind> {
         .filter_map(|members| {
             let columns =
                 members.iter().map(|member| (candidates[*member].0, candidates[*member].1));
-            kind_of(columns.collect())
+            kind_of(lines, templates, table, columns.collect())
         })
         .collect();
     kinds.sort_by(|one, other| other.score.total_cmp(&one.score));
@@ -159,13 +159,23 @@ fn shared_values(candidates: &[Candidate<'_>]) -> BTreeMap<(usize, usize), Share
 }
 
 /// The kind that these columns name, if there is life in it.
-fn kind_of(mut columns: Vec<(At, &Column<'_>)>) -> Option<Kind> {
+fn kind_of(
+    lines: &[Parsed<'_>],
+    templates: &[Template],
+    table: &Table<'_>,
+    mut columns: Vec<(At, &Column<'_>)>,
+) -> Option<Kind> {
     // The first column of a template names it, one of the message before those of the head.
     columns.sort_by_key(|(at, _)| (at.template, at.place.chunk < 0, at.place));
     columns.dedup_by_key(|(at, _)| at.template);
     let in_head = columns.iter().filter(|(at, _)| at.place.chunk < 0).count();
     let weight = if 2 * in_head > columns.len() { HEAD_WEIGHT } else { 1.0 };
-    let score = score(&columns)? * weight;
+    let mut events = Vec::new();
+    for (at, _) in &columns {
+        let template = &templates[at.template];
+        split(lines, template, Some(&table[at.template]), at.place, &mut events);
+    }
+    let score = score(lines, &events)? * weight;
     let class = columns
         .iter()
         .map(|(_, column)| column.class)
@@ -185,12 +195,13 @@ impl Kind {
 
 /// The sum over all ids of the forms beyond the first one that its lines have, less for lines that say
 /// the same again.
-fn score(columns: &[(At, &Column<'_>)]) -> Option<f64> {
+fn score(lines: &[Parsed<'_>], events: &[(Template, Place)]) -> Option<f64> {
     let mut lives: HashMap<&str, (usize, usize)> = HashMap::new();
-    for (_, column) in columns {
+    for (template, place) in events {
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        for value in &column.values {
-            *counts.entry(value).or_default() += 1;
+        for line in &template.lines {
+            let words = &lines[*line].words;
+            *counts.entry(&words.line[lines[*line].span_of(*place)]).or_default() += 1;
         }
         for (value, lines) in counts {
             let life = lives.entry(value).or_default();

@@ -78,7 +78,7 @@ pub(crate) fn fields_of(line: &str) -> Option<Fields> {
                 paths.insert(0, path);
                 values.insert(0, value.split_whitespace().collect::<Vec<_>>().join(" "));
             }
-        } else if is_one_word && !HEADS.contains(&last) {
+        } else if is_one_word && !HEADS.contains(&last) && !paths.contains(&path) {
             paths.push(path);
             values.push(value);
         }

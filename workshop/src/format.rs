@@ -279,11 +279,11 @@ impl Writer {
         self.out.push('\n');
     }
 
-    /// Whether comments stand within a node, before its last line.
-    fn has_comments(&self, node: &Node) -> bool {
-        let inside = |comment: &&Comment| {
-            comment.line >= node.start
-                && (comment.line < node.end || comment.is_alone && comment.line <= node.end)
+    /// Whether comments stand within a node, or between it and its key, before its last line.
+    fn has_comments(&self, node: &Node, key_line: usize) -> bool {
+        let inside = |comment: &&Comment| match comment.is_alone {
+            true => key_line < comment.line && comment.line <= node.end,
+            false => key_line <= comment.line && comment.line < node.end,
         };
         self.comments[self.next..].iter().any(|comment| inside(&comment))
     }
@@ -303,7 +303,7 @@ impl Writer {
             let name = scalar(key);
             let _ = write!(self.out, "{name}:");
             let is_rules = indent == 0 && name == "rules";
-            self.value(value, indent, &name, is_rules);
+            self.value(value, key.start, indent, &name, is_rules);
         }
     }
 
@@ -315,12 +315,14 @@ impl Writer {
         !is_sorted && self.comments[self.next..].iter().any(|it| span.contains(&it.line))
     }
 
-    fn value(&mut self, value: &Node, indent: usize, name: &str, is_rules: bool) {
+    fn value(&mut self, value: &Node, key_line: usize, indent: usize, name: &str, is_rules: bool) {
         let column = self.out.len() - self.out.rfind('\n').map_or(0, |at| at + 1);
         let is_block =
             matches!(name, "emit" | "samples" | "events") && !is_empty(value) || is_rules;
         let flow = flow(value, name);
-        if !is_block && !self.has_comments(value) && column + 1 + flow.chars().count() <= WIDTH
+        if !is_block
+            && !self.has_comments(value, key_line)
+            && column + 1 + flow.chars().count() <= WIDTH
             || matches!(value.kind, Kind::Scalar { .. })
             || is_empty(value)
         {
@@ -328,7 +330,7 @@ impl Writer {
             self.end_line(value.end);
             return;
         }
-        self.end_line(value.start);
+        self.end_line(key_line);
         match &value.kind {
             Kind::Map(pairs) => self.map(pairs, indent + INDENT, false),
             Kind::Seq(items) => self.seq(items, indent + INDENT, is_rules),
@@ -344,9 +346,12 @@ impl Writer {
             self.comments_before(item.start, indent);
             let _ = write!(self.out, "{:indent$}- ", "");
             let flow = flow(item, "");
-            let fits = indent + INDENT + flow.chars().count() <= WIDTH && !self.has_comments(item);
+            let fits = indent + INDENT + flow.chars().count() <= WIDTH
+                && !self.has_comments(item, item.start);
             match &item.kind {
-                Kind::Map(pairs) if are_rules || is_sample(pairs) || !fits => {
+                Kind::Map(pairs)
+                    if !pairs.is_empty() && (are_rules || is_sample(pairs) || !fits) =>
+                {
                     self.map(pairs, indent + INDENT, true);
                 }
                 _ => {
@@ -484,7 +489,68 @@ namespaces: [shop, 'shop-*']
         }
     }
 
+    const PLAIN: &str = "\
+namespaces: [shop]
+rules:
+  - name: paid
+    match: 'order <o> paid'
+    emit:
+      - entity: order/<o>
+        event: paid
+        set:
+          amount: 5
+          method: <o>
+    samples:
+      - line: 'order o-1 paid'
+        events:
+          - entity: order/o-1
+            event: paid
+            set:
+              amount: 5
+              method: o-1
+
+  - name: sent
+    match:
+      json:
+        msg: 'sent'
+        id: <id>
+    emit: []
+";
+
+    /// The key of a line, or its text.
+    fn key_of(line: &str) -> String {
+        let line = line.trim_start_matches(['-', ' ', '[', '{']);
+        line.split(':').next().unwrap_or_default().to_owned()
+    }
+
     proptest::proptest! {
+        /// A comment alone stands before the same key as before, one behind a key behind it.
+        #[test]
+        fn comments_stay_with_what_they_are_about(places in proptest::collection::btree_set((0usize..25, 0u8..2), 0..5)) {
+            let lines: Vec<&str> = PLAIN.lines().collect();
+            let (mut text, mut about) = (String::new(), Vec::new());
+            for (number, line) in lines.iter().enumerate() {
+                let indent = line.len() - line.trim_start().len();
+                if places.contains(&(number, 0)) && !line.is_empty() {
+                    text.push_str(&format!("{:indent$}# before {number}\n", ""));
+                    about.push((format!("# before {number}"), key_of(line)));
+                }
+                text.push_str(line);
+                if places.contains(&(number, 1)) && !line.is_empty() {
+                    text.push_str(&format!(" # behind {number}"));
+                    about.push((format!("# behind {number}"), key_of(line)));
+                }
+                text.push('\n');
+            }
+            let once = format(&text).unwrap();
+            proptest::prop_assert_eq!(format(&once), Ok(once.clone()), "{}", text);
+            for (comment, key) in about {
+                let found: Vec<&str> = once.lines().skip_while(|line| !line.contains(&comment)).collect();
+                let of = found.iter().find(|line| !line.trim_start().starts_with('#')).unwrap_or(&"");
+                proptest::prop_assert!(of.contains(&key), "{comment} is about {key}, not {of}:\n{once}");
+            }
+        }
+
         #[test]
         fn formatting_twice_changes_nothing(text in "[a-c:\\-\\[\\]{}#'\", \n]{0,60}") {
             if let Ok(once) = format(&text) {

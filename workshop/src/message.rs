@@ -16,7 +16,10 @@ const LEVELS: [&str; 12] = [
 
 /// The number of the chunk with which the message begins.
 pub(crate) fn message_start(words: &Words<'_>) -> usize {
-    let is_time = |number: &usize| is_time(words.chunk_text(*number));
+    let is_time = |number: &usize| {
+        let chunk = words.chunk_text(*number);
+        is_time(chunk) || *number == 0 && is_epoch(chunk)
+    };
     let mut start = (0..words.len().min(TIME_WITHIN)).find(is_time).unwrap_or(0);
     while is_time(&start) {
         start += 1;
@@ -54,6 +57,16 @@ fn is_time(chunk: &str) -> bool {
     };
     bytes.windows(4).any(|window| shape(window, b"0:00"))
         || bytes.windows(10).any(|window| shape(window, b"0000-00-00"))
+}
+
+/// Seconds or milliseconds since 1970, perhaps with a fraction.
+fn is_epoch(chunk: &str) -> bool {
+    let (whole, fraction) = chunk.split_once('.').unwrap_or((chunk, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    [10, 13].contains(&whole.len())
+        && whole.starts_with('1')
+        && is_digits(whole)
+        && is_digits(fraction)
 }
 
 fn is_level(chunk: &str) -> bool {
@@ -125,6 +138,7 @@ mod tests {
             ("order o-1 paid", "order"),
             ("note: order o-1 paid", "note:"),
             ("2026-11-22 10:00:00 unpacked x:amd64 1:12.2", "unpacked"),
+            ("1790000000.123 INFO order o-1 paid", "order"),
             ("12:00:00", "12:00:00"),
             ("12:00:00 INFO", "12:00:00"),
         ] {

@@ -104,8 +104,8 @@ fn structured(line: &Parsed<'_>, fields: &Fields, captures: &[Capture]) -> Strin
     for (path, value) in fields.paths.iter().zip(fields.text.split('\n')) {
         let pattern = assemble(line.words.line, start..start + value.len(), captures);
         // Values that no question is about would only keep lines out.
-        if pattern != "<_>" {
-            let whole = untyped(&pattern);
+        let whole = untyped(&pattern);
+        if whole.as_deref().unwrap_or(&pattern) != "<_>" {
             pairs.push(format!(
                 "{}: {}",
                 quoted(path),
@@ -153,7 +153,11 @@ fn unit_of(line: &Parsed<'_>, column: &Column<'_>, end: usize) -> Option<String>
     }
     let rest = line.words.line[end..].strip_prefix(' ')?;
     let unit: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
-    let is_name = unit.len() > 1 && !NO_NAMES.contains(&&*unit);
+    let after = &rest[unit.len()..];
+    // It names what follows, or is the name of another number.
+    let names_next = after.starts_with(['=', ':'])
+        || after.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    let is_name = unit.len() > 1 && !NO_NAMES.contains(&&*unit) && !names_next;
     is_name.then(|| unit.to_ascii_lowercase())
 }
 

@@ -7,6 +7,7 @@ use statetrail_event::{Event, Time};
 use statetrail_rules::{Extractor, Line, Origin, RuleSet, RuleText};
 
 use crate::entity::{Kind, events, kinds, table};
+use crate::format::format;
 use crate::pattern::{Pattern, field_name, pattern_of};
 use crate::template::{Parsed, Place, Source, Template, mine};
 use crate::token::{Class, Token};
@@ -35,9 +36,8 @@ pub struct Suggestion {
 const EXAMPLES: usize = 3;
 /// A kind that explains less than this share of what the best one does is no suggestion.
 const SCORE_MIN: f64 = 0.05;
-/// More rules than that, or than that for few entities, mean that ids were taken for words.
+/// Rules of a file.
 const RULES_MAX: usize = 100;
-const FEW_RULES: usize = 10;
 /// Words of a rule's name.
 const NAME_WORDS: usize = 5;
 /// Rules that are moved before others because their lines were taken away.
@@ -50,12 +50,12 @@ pub fn suggest(lines: &[&str], namespace: &str, most: usize) -> Vec<Suggestion> 
     let parsed: Vec<Parsed<'_>> = sources.iter().map(Parsed::of).collect();
     let templates = mine(&parsed);
     let table = table(&parsed, &templates);
-    let kinds = kinds(&table);
-    let least = kinds.first().map_or(0.0, |best| best.score * SCORE_MIN);
+    let kinds = kinds(&parsed, &templates, &table);
+    let mut least = 0.0;
     let mut all: Vec<Proposal> = Vec::new();
     let mut used: Vec<&Kind> = Vec::new();
-    for kind in kinds.iter().filter(|kind| kind.score >= least) {
-        if all.len() == most {
+    for kind in &kinds {
+        if all.len() == most || kind.score < least {
             break;
         }
         if used.iter().any(|other| kind.is_within(other)) {
@@ -65,6 +65,9 @@ pub fn suggest(lines: &[&str], namespace: &str, most: usize) -> Vec<Suggestion> 
         let types = all.iter().map(|other| &*other.entity_type).collect();
         let proposal = Proposal::new(&parsed, kind, &events, namespace, &types);
         if let Some(proposal) = proposal {
+            if all.is_empty() {
+                least = kind.score * SCORE_MIN;
+            }
             all.push(proposal);
             used.push(kind);
         }
@@ -89,6 +92,8 @@ struct Draft {
     pattern: Pattern,
     /// Whether other rules may take its lines, too.
     goes_on: bool,
+    /// How many lines gave rise to it.
+    lines: usize,
     /// A line for the sample.
     sample: usize,
     events: Vec<Event>,
@@ -112,11 +117,23 @@ impl Proposal {
         let entity_type = unique(type_name(lines, events), |name| taken.contains(&**name));
         let drafts = drafts(lines, kind, events, &entity_type);
         let mut proposal = Proposal { namespace: namespace.to_owned(), entity_type, drafts };
+        proposal.drop_faulty(lines);
         proposal.order(lines);
         proposal.fill_samples(lines);
+        proposal.keep_the_most_frequent();
         let entities = proposal.taken(lines).entities.len();
-        let tells_apart = 1..=RULES_MAX.min(2 * entities + FEW_RULES);
-        tells_apart.contains(&proposal.drafts.len()).then_some(proposal)
+        // Verbs that were taken for ids have as many rules as there are things.
+        let tells_apart = kind.class != Class::Word || proposal.drafts.len() <= entities;
+        (tells_apart && !proposal.drafts.is_empty()).then_some(proposal)
+    }
+
+    /// Of very many rules, those that take most lines are worth reading.
+    fn keep_the_most_frequent(&mut self) {
+        let mut lines: Vec<usize> = self.drafts.iter().map(|draft| draft.lines).collect();
+        lines.sort_unstable_by(|one, other| other.cmp(one));
+        if let Some(least) = lines.get(RULES_MAX) {
+            self.drafts.retain(|draft| draft.lines > *least);
+        }
     }
 
     /// Lets rules go on whose lines other proposals take as well, so that all can be used together.
@@ -169,6 +186,23 @@ impl Proposal {
         self.drafts.iter().enumerate().map(of).collect()
     }
 
+    /// Leaves out rules that have a fault of their own.
+    fn drop_faulty(&mut self, lines: &[Parsed<'_>]) {
+        if self.engine(lines).is_some() {
+            return;
+        }
+        let (namespace, entity_type) = (self.namespace.clone(), self.entity_type.clone());
+        self.drafts = std::mem::take(&mut self.drafts)
+            .into_iter()
+            .filter_map(|draft| {
+                let (namespace, entity_type) = (namespace.clone(), entity_type.clone());
+                let alone = Proposal { namespace, entity_type, drafts: vec![draft] };
+                let is_sound = alone.engine(lines).is_some();
+                alone.drafts.into_iter().next().filter(|_| is_sound)
+            })
+            .collect();
+    }
+
     /// Runs each sample. A rule whose sample gives nothing, or that another takes, is of no use.
     fn fill_samples(&mut self, lines: &[Parsed<'_>]) {
         let Some(mut engine) = self.engine(lines) else {
@@ -198,7 +232,7 @@ impl Proposal {
         examples.truncate(EXAMPLES);
         (entities > 0).then(|| Suggestion {
             file: format!("{}.yaml", self.entity_type),
-            text: self.text(lines),
+            text: usual_form(self.text(lines)),
             rules: self.drafts.len(),
             entity_type: self.entity_type,
             entities,
@@ -304,7 +338,14 @@ fn drafts(
         let name = unique(rule_name(&pattern.words, entity_type), |name| {
             drafts.iter().any(|draft| draft.name == *name)
         });
-        drafts.push(Draft { name, pattern, goes_on: false, sample: *sample, events: Vec::new() });
+        drafts.push(Draft {
+            name,
+            pattern,
+            goes_on: false,
+            lines: template.lines.len(),
+            sample: *sample,
+            events: Vec::new(),
+        });
     }
     drafts
 }
@@ -334,6 +375,11 @@ fn rule_name(words: &[String], entity_type: &str) -> String {
         }
     }
     if name.is_empty() { "seen".to_owned() } else { name.join("-") }
+}
+
+/// The text as `rules fmt` writes it.
+fn usual_form(text: String) -> String {
+    format(&text).unwrap_or(text)
 }
 
 /// A rule file at work.
@@ -424,11 +470,31 @@ mod tests {
         let text = &suggested[0].text;
         assert!(
             text.contains(
-                "match: {json: {msg: 'order placed', order.id: '<order>', order.total: '<total>'}}"
+                "match: {json: {msg: order placed, order.id: <order>, order.total: <total>}}"
             ),
             "{text}"
         );
         assert!(text.contains("handed to <<DHL>, <"), "{text}");
+    }
+
+    /// Lines that differ in one word are alike; if it changes within a life, they are several events.
+    #[test]
+    fn words_that_change_within_a_life_are_events() {
+        let forms: [fn(usize, &str) -> String; 3] = [
+            |number, verb| format!("10:00:00 INFO The order A{number} has been {verb} by shop"),
+            |number, verb| format!("state of order o-{number} changed to {verb}"),
+            |number, verb| format!(r#"{{"msg":"order {verb}","orderId":"A{number}","amount":5}}"#),
+        ];
+        for form in forms {
+            let lives = (1_000..1_020).flat_map(|number| {
+                ["placed", "paid", "packed", "shipped"].map(|verb| form(number, verb))
+            });
+            let lines: Vec<String> = lives.collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let suggested = suggest(&lines, "shop", 3);
+            let found = suggested.first().map(|it| (it.entities, it.lines, it.rules));
+            assert_eq!(found, Some((20, 80, 4)), "{}", lines[0]);
+        }
     }
 
     #[test]

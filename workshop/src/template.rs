@@ -11,6 +11,9 @@ use crate::token::{Class, Token, Words};
 
 /// Share of the words that lines of one template have in common.
 const ALIKE: f64 = 0.75;
+/// Forms that begin alike and are told apart; of more, those that have not come for long are forgotten, or
+/// free text would cost more with every line.
+const FORMS_ALIKE: usize = 200;
 /// Chunks of a message that are looked at.
 const CHUNKS: usize = 60;
 
@@ -79,7 +82,7 @@ pub(crate) struct Template {
 pub(crate) fn mine(lines: &[Parsed<'_>]) -> Vec<Template> {
     let miner = Miner::builder()
         .sim_threshold(ALIKE)
-        .max_clusters_per_leaf(usize::MAX)
+        .max_clusters_per_leaf(FORMS_ALIKE)
         .parametrize_numeric_tokens(false)
         .build();
     // The options are ours and hold.
@@ -103,7 +106,9 @@ pub(crate) fn mine(lines: &[Parsed<'_>]) -> Vec<Template> {
 /// The message with stand-ins for numbers and ids.
 fn form_of(line: &Parsed<'_>) -> String {
     // Lines with other fields are of another form, whatever their values.
-    let mut form = line.fields.map_or_else(String::new, |fields| fields.paths.join(","));
+    let mut form = line.fields.map_or_else(String::new, |fields| {
+        format!("{}:{}", fields.structure.name(), fields.paths.join(","))
+    });
     for chunk in line.message..line.end() {
         if !form.is_empty() {
             form.push(' ');

@@ -6,10 +6,10 @@ use statetrail_event::{Event, Value};
 
 /// A text as YAML reads it back: bare where that is safe, else in quotes.
 pub(crate) fn quoted(text: &str) -> String {
-    let is_bare =
-        |character: char| character.is_ascii_alphanumeric() || "-_/.<>".contains(character);
-    let starts = text.starts_with(|character: char| character.is_ascii_alphabetic());
-    let is_word = starts && text.chars().all(is_bare) && !is_special(text);
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '<' || c == '/');
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_/.<>:+~@= ".contains(c);
+    let ends = !text.ends_with([':', ' ']) && !text.contains(": ") && !text.starts_with("<<");
+    let is_word = starts && ends && text.chars().all(is_bare) && !is_special(text);
     if is_word { text.to_owned() } else { in_quotes(text) }
 }
 
