@@ -106,7 +106,8 @@ impl RuleTotals {
     /// What has changed of rules since it was told, of so many rules as one event can tell.
     pub(crate) fn changes(&mut self, rules: &RuleSet, counts: &[RuleCount]) -> Vec<Change> {
         self.align(rules);
-        let mut changes: Vec<Change> = self.gone.drain(..).map(Change::unset).collect();
+        let gone = self.gone.len().min(RULES_AT_ONCE);
+        let mut changes: Vec<Change> = self.gone.drain(..gone).map(Change::unset).collect();
         let names: Vec<&str> = rules.rule_names().collect();
         let mut told = 0;
         for step in 0..names.len() {

@@ -22,12 +22,14 @@ pub struct NearMiss {
     pub rule: String,
     /// The field in which it stops; `None` for the line itself.
     pub field: Option<String>,
-    /// Bytes of the redacted line, or of the field's value, up to which the rule matches.
+    /// Bytes of the line as rules see it, or of the field's value, up to which the rule matches.
     pub place: usize,
     /// What would have to come there.
     pub expected: String,
     /// How much of the rule the line has, in thousandths.
     pub share: usize,
+    /// Whether something was starred out in the line that rules see.
+    pub redacted: bool,
 }
 
 /// Where a pattern stops in a text.
@@ -53,6 +55,7 @@ impl Extractor {
             .filter_map(|(file, number)| {
                 finder.matcher.near_miss(rules, rules.rule(*file, *number), line)
             })
+            .map(|miss| NearMiss { redacted: starred, ..miss })
             .collect();
         // Of rules that are as near, the one that is tried first comes first.
         misses.sort_by_key(|miss| WHOLE - miss.share);
@@ -72,7 +75,7 @@ impl MatchScratch {
         };
         let rule = rule.full_name.to_string();
         let Stop { place, expected, share } = stop;
-        Some(NearMiss { rule, field, place, expected, share })
+        Some(NearMiss { rule, field, place, expected, share, redacted: false })
     }
 
     /// The first field that is missing or holds something else.
@@ -204,6 +207,10 @@ fn stop_in_step(
         _ => return (start, describe(pattern, step, name)),
     };
     let same = literal.iter().zip(&text[at..]).take_while(|(one, other)| one == other).count();
+    // What is shown begins with a whole character.
+    let same =
+        (0..=same).rev().find(|end| literal.get(*end).is_none_or(|byte| byte & 0xc0 != 0x80));
+    let same = same.unwrap_or(0);
     if same == 0 {
         return (start, describe(pattern, step, name));
     }
