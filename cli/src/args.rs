@@ -399,17 +399,26 @@ pub struct SuggestArgs {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The namespace for which the rules are
-    #[arg(long, value_name = "NAME", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace_name)]
     pub namespace: String,
     /// Propose at most that many rule files
-    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub most: usize,
     /// Look at no more than that many lines
-    #[arg(long, value_name = "NUMBER", default_value = LINES_MAX)]
+    #[arg(long, value_name = "NUMBER", default_value = LINES_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub lines: usize,
     /// Write the rule files into that folder; none that is there is replaced
     #[arg(long, value_name = "FOLDER")]
     pub write: Option<PathBuf>,
+}
+
+/// The name of one namespace, as it may stand in an entity's.
+fn namespace_name(text: &str) -> Result<String, String> {
+    let is_name = text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
+    match statetrail_event::EntityName::check(text, "type", "id") {
+        Ok(()) if is_name => Ok(text.to_owned()),
+        _ => Err("the name of a namespace has letters, digits, -, _ and .".to_owned()),
+    }
 }
 
 /// See [`RulesCommand::Diff`].

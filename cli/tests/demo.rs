@@ -49,7 +49,8 @@ fn the_demo_reports_to_scripts_and_keeps_the_logs_if_asked() {
     assert_eq!(report["lines"].as_u64().unwrap() / 1_000, 100);
     assert_eq!(report["events"], json!(place.counts().events));
     let page = std::fs::read_to_string(common::project_file("docs/output.md")).unwrap();
-    let (_, documented) = page.split_once("```json\n").unwrap();
+    let (_, documented) = page.split_once("## demo\n").unwrap();
+    let (_, documented) = documented.split_once("```json\n").unwrap();
     let (documented, _) = documented.split_once("\n```").unwrap();
     let documented: serde_json::Value = serde_json::from_str(documented).unwrap();
     let fields = |document: &serde_json::Value| {

@@ -44,7 +44,10 @@ fn rules_are_suggested_and_tell_the_lives() {
     let write = ["rules", "suggest", "--namespace", "store", "--write", "found", "app.log"];
     let told = place.run(write).expect_code(0);
     assert!(told.out.starts_with("# 1. crate.yaml: 3 entities, 4 rules\n"), "{}", told.out);
-    place.run(write).expect_code(1).expect_error("found/crate.yaml: cannot be written");
+    place
+        .run(write)
+        .expect_code(1)
+        .expect_error("there is found/crate.yaml already; nothing was written");
     let checked = place.run(["rules", "check", "found"]).expect_code(0);
     assert!(checked.out.ends_with("0 errors, 0 warnings\n"), "{}", checked.out);
     place.run(["import", "--rules", "found", "app.log"]).expect_code(0);
@@ -238,7 +241,10 @@ fn other_rules_are_compared_by_what_they_make() {
     );
     let text = place.run_with_input(["rules", "diff", "rules.yaml", "new"], LOG.as_bytes());
     let text = text.expect_code(1).out;
-    assert!(text.ends_with("3 of 7 lines differ: 0 events appear, 2 vanish, 3 change\n"), "{text}");
+    assert!(
+        text.ends_with("3 of 7 lines differ: 0 events to appear, 2 to vanish, 3 to change\n"),
+        "{text}"
+    );
     let same = place.run_with_input(["rules", "diff", "rules.yaml", "rules.yaml"], LOG.as_bytes());
     same.expect_code(0);
 }

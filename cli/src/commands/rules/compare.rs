@@ -7,7 +7,7 @@ use statetrail_event::Event;
 use statetrail_query::views::SetView;
 use statetrail_workshop::{Difference, compare};
 
-use super::{changes_on_one_line, counted, tell_skipped, trial_of};
+use super::{changes_on_one_line, counted, tell_left_out, trial_of};
 use crate::args::RulesDiffArgs;
 use crate::failure::{Exit, Failure};
 use crate::input::read_texts;
@@ -46,15 +46,19 @@ pub(super) fn run(args: &RulesDiffArgs, output: &mut Output<'_>) -> Result<Exit,
     if output.is_text() {
         writeln!(
             output,
-            "{} of {} differ: {} appear, {} vanish, {} change",
+            "{} of {} differ: {} to appear, {} to vanish, {} to change",
             counts.lines,
             counted(texts.lines.len(), "line"),
             counted(counts.appear, "event"),
             counts.vanish,
             counts.change
         )?;
-        tell_skipped(texts.skipped, output)?;
     }
+    if texts.more {
+        let message = format!("only the first {LINES_MAX} lines were compared, there are more");
+        return Err(Failure::new(Exit::Failed, message).hint("compare a part of the log at a time"));
+    }
+    tell_left_out(texts.skipped, false);
     Ok(if counts.lines == 0 { Exit::Done } else { Exit::Failed })
 }
 

@@ -7,7 +7,7 @@ mod stats;
 mod suggest;
 mod trial;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use statetrail_event::{Change, Event};
@@ -79,12 +79,16 @@ fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Tells of lines that could not be tried.
-fn tell_skipped(skipped: u64, output: &mut Output<'_>) -> Result<(), Failure> {
+/// Tells on standard error of lines that were not looked at, whatever the form of the answer.
+fn tell_left_out(skipped: u64, more: bool) {
+    let mut told = Vec::new();
     if skipped > 0 {
-        let told =
-            format!("{skipped} lines are too long, or not as their format promises, and left out");
-        writeln!(output, "{}", output.style.notable(told))?;
+        let lines = counted(usize::try_from(skipped).unwrap_or(usize::MAX), "line");
+        told.push(format!("{lines} left out: too long, or not as the format promises\n"));
     }
-    Ok(())
+    if more {
+        told.push("there are more lines than were looked at\n".to_owned());
+    }
+    // Nobody is to be told if standard error is closed.
+    let _ = io::stderr().write_all(told.concat().as_bytes());
 }

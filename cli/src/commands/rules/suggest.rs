@@ -2,12 +2,12 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use statetrail_workshop::{Suggestion, suggest};
 
-use super::{counted, tell_skipped};
+use super::{counted, tell_left_out};
 use crate::args::SuggestArgs;
 use crate::failure::{Exit, Failure};
 use crate::input::{Texts, read_texts};
@@ -21,6 +21,12 @@ pub(super) fn run(args: &SuggestArgs, output: &mut Output<'_>) -> Result<Exit, F
     let Texts { lines, skipped, more } = read_texts(&args.files, args.lines)?;
     let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
     let suggestions = suggest(&texts, &args.namespace, args.most);
+    if suggestions.is_empty() {
+        tell_left_out(skipped, more);
+        return Err(Failure::new(Exit::NotFound, nothing_found(lines.len())).hint(
+            "more lines of the same service may help: an id is what comes back in lines of several forms",
+        ));
+    }
     if let Some(folder) = &args.write {
         write_files(folder, &suggestions)?;
     }
@@ -35,46 +41,45 @@ pub(super) fn run(args: &SuggestArgs, output: &mut Output<'_>) -> Result<Exit, F
         for (number, suggestion) in suggestions.iter().enumerate() {
             write_suggestion(number + 1, suggestion, lines.len(), args.write.as_deref(), output)?;
         }
-        tell_skipped(skipped, output)?;
-        if more {
-            writeln!(output, "# Only the first {} lines were looked at.", args.lines)?;
-        }
     }
-    if suggestions.is_empty() {
-        return Err(Failure::new(Exit::NotFound, nothing_found(lines.len()))
-            .hint("more lines of the same service may help: an id is what comes back in lines of several forms"));
-    }
+    tell_left_out(skipped, more);
     Ok(Exit::Done)
 }
 
 fn nothing_found(lines: usize) -> String {
     match lines {
         0 => "there is no line".to_owned(),
+        1 => "nothing in this line looks like the id of an entity".to_owned(),
         _ => format!("nothing in these {} looks like the id of an entity", counted(lines, "line")),
     }
 }
 
-/// Writes each file; none may be there.
+/// Writes each file, if none of them is there.
 fn write_files(folder: &Path, suggestions: &[Suggestion]) -> Result<(), Failure> {
-    let failed = |path: &Path, error: &io::Error| {
-        let failure =
-            Failure::new(Exit::Failed, format!("{}: cannot be written: {error}", path.display()));
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                failure.hint("rename it, or give --write another folder")
-            }
-            _ => failure,
-        }
+    let failed = |path: &Path, what: &dyn std::fmt::Display| {
+        Failure::new(Exit::Failed, format!("{}: {what}", path.display()))
     };
-    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-    for suggestion in suggestions {
-        let path = folder.join(&suggestion.file);
+    if folder.is_file() {
+        return Err(failed(folder, &"is a file, not a folder"));
+    }
+    let paths: Vec<PathBuf> = suggestions.iter().map(|it| folder.join(&it.file)).collect();
+    let there: Vec<String> =
+        paths.iter().filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
+    if !there.is_empty() {
+        let message = format!("there is {} already; nothing was written", there.join(", "));
+        let hint = "rename it, or give --write another folder";
+        return Err(Failure::new(Exit::Failed, message).hint(hint));
+    }
+    let unwritable =
+        |path: &Path, error: &io::Error| failed(path, &format!("cannot be written: {error}"));
+    fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    for (path, suggestion) in paths.iter().zip(suggestions) {
         OpenOptions::new()
             .write(true)
             .create_new(true)
-            .open(&path)
+            .open(path)
             .and_then(|mut file| file.write_all(suggestion.text.as_bytes()))
-            .map_err(|error| failed(&path, &error))?;
+            .map_err(|error| unwritable(path, &error))?;
     }
     Ok(())
 }

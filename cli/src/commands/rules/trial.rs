@@ -7,7 +7,7 @@ use statetrail_query::views::SetView;
 use statetrail_rules::{NearMiss, RuleCount};
 use statetrail_workshop::{Form, Tried, forms};
 
-use super::{changes_on_one_line, tell_skipped, trial_of};
+use super::{changes_on_one_line, tell_left_out, trial_of};
 use crate::args::TryArgs;
 use crate::failure::{Exit, Failure};
 use crate::import::grouped;
@@ -16,6 +16,8 @@ use crate::output::{Output, printable, wrap, write_indented};
 
 /// Lines that are read.
 const LINES_MAX: usize = 1_000_000;
+/// Unmatched lines of which forms are looked for: the first ones.
+const LINES_OF_FORMS: usize = 20_000;
 /// Forms of unmatched lines that are shown.
 const FORMS: usize = 10;
 
@@ -58,12 +60,10 @@ pub(super) fn run(args: &TryArgs, output: &mut Output<'_>) -> Result<Exit, Failu
     if output.is_text() {
         let matched = lines.len() - unmatched.len();
         write_counts(lines.len(), matched, failed, &trial.counts(), output)?;
+        unmatched.truncate(LINES_OF_FORMS);
         write_forms(&forms(&unmatched), &unmatched, output)?;
-        tell_skipped(skipped, output)?;
-        if more {
-            writeln!(output, "Only the first {} lines were tried.", grouped(LINES_MAX as u64))?;
-        }
     }
+    tell_left_out(skipped, more);
     Ok(Exit::Done)
 }
 
@@ -208,6 +208,13 @@ fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> R
         None => {
             let before = line.get(..near.place).unwrap_or(line);
             let column = before.chars().count() + 1;
+            if near.redacted {
+                return tell_near(
+                    near,
+                    &format!("at column {column} of the redacted line"),
+                    output,
+                );
+            }
             if output.fits(column + near.expected.chars().count() + 1) {
                 // Right below the line, so that one sees where it stops.
                 writeln!(output, "{:width$}{}", "", style.notable("^"), width = column - 1)?;
@@ -215,6 +222,11 @@ fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> R
             format!("at column {column}")
         }
     };
+    tell_near(near, &place, output)
+}
+
+fn tell_near(near: &NearMiss, place: &str, output: &mut Output<'_>) -> Result<(), Failure> {
+    let style = output.style;
     let told = format!("nearest is {}, {place} it wants {}", near.rule, near.expected);
     for part in wrap(&printable(&told), output.width().saturating_sub(2)) {
         writeln!(output, "  {}", style.notable(part))?;
