@@ -101,7 +101,7 @@ pub(crate) fn kinds(lines: &[Parsed<'_>], templates: &[Template], table: &Table<
 fn may_be_ids(column: &Column<'_>) -> bool {
     let is_long = |least: usize| column.values.iter().all(|value| value.len() >= least);
     match column.class {
-        Class::Mark | Class::Number => false,
+        Class::Mark | Class::Number | Class::Quantity => false,
         Class::Uuid | Class::Ip => true,
         Class::Int => is_long(DIGITS_MIN) && !is_epoch(column),
         Class::Id => is_long(3),

@@ -9,9 +9,9 @@ const LEVEL_WITHIN: usize = 5;
 /// Chunks of a head in brackets.
 const HEAD_WITHIN: usize = 12;
 
-const LEVELS: [&str; 12] = [
-    "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "FATAL", "CRITICAL",
-    "SEVERE", "PANIC",
+const LEVELS: [&str; 13] = [
+    "TRACE", "DEBUG", "LOG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "FATAL",
+    "CRITICAL", "SEVERE", "PANIC",
 ];
 
 /// The number of the chunk with which the message begins.
@@ -21,7 +21,7 @@ pub(crate) fn message_start(words: &Words<'_>) -> usize {
         is_time(chunk) || *number == 0 && is_epoch(chunk)
     };
     let mut start = (0..words.len().min(TIME_WITHIN)).find(is_time).unwrap_or(0);
-    while is_time(&start) {
+    while is_time(&start) || start > 0 && is_zone(words.chunk_text(start)) {
         start += 1;
     }
     let near = start..words.len().min(start + LEVEL_WITHIN);
@@ -40,7 +40,9 @@ pub(crate) fn message_start(words: &Words<'_>) -> usize {
         start = program + 1;
     }
     start = behind_brackets(words, start);
-    while matches!(words.chunk_text(start), "-" | ":" | "|") {
+    while matches!(words.chunk_text(start), "-" | ":" | "|")
+        || matches!(words.chunk_text(start + 1), "-") && is_place_in_code(words.chunk_text(start))
+    {
         start += 1;
     }
     if start < words.len() { start } else { 0 }
@@ -57,6 +59,19 @@ fn is_time(chunk: &str) -> bool {
     };
     bytes.windows(4).any(|window| shape(window, b"0:00"))
         || bytes.windows(10).any(|window| shape(window, b"0000-00-00"))
+}
+
+/// What may stand behind a time: `UTC`, `+0100`.
+fn is_zone(chunk: &str) -> bool {
+    let is_offset = |digits: &str| digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit());
+    matches!(chunk, "UTC" | "GMT" | "CET" | "CEST" | "EST" | "EDT" | "PST" | "PDT")
+        || chunk.strip_prefix(['+', '-']).is_some_and(is_offset)
+}
+
+/// `Gossiper.java:123`
+fn is_place_in_code(chunk: &str) -> bool {
+    let is_number = |line: &str| !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit());
+    chunk.rsplit_once(':').is_some_and(|(file, line)| file.contains('.') && is_number(line))
 }
 
 /// Seconds or milliseconds since 1970, perhaps with a fraction.
@@ -138,6 +153,11 @@ mod tests {
             ("order o-1 paid", "order"),
             ("note: order o-1 paid", "note:"),
             ("2026-11-22 10:00:00 unpacked x:amd64 1:12.2", "unpacked"),
+            (
+                "INFO  [main] 2026-11-22 10:00:00,123 Gossiper.java:1437 - Node /10.0.0.1 is UP",
+                "Node",
+            ),
+            ("2026-11-22 10:00:00.123 UTC [5515] LOG:  connection received", "connection"),
             ("1790000000.123 INFO order o-1 paid", "order"),
             ("12:00:00", "12:00:00"),
             ("12:00:00 INFO", "12:00:00"),

@@ -136,7 +136,7 @@ fn is_literal(column: &Column<'_>, lines: usize, first: &Parsed<'_>, start: usiz
     }
     match column.class {
         Class::Mark | Class::Word => true,
-        Class::Uuid | Class::Ip => false,
+        Class::Uuid | Class::Ip | Class::Quantity => false,
         Class::Int | Class::Number => {
             let before = &first.words.line[..start];
             let stands_alone = before.is_empty() || before.ends_with([' ', '\n', '=', ':']);
@@ -171,7 +171,7 @@ fn capture(name: &str, class: Class) -> String {
         Class::Number => format!("<{name}:number>"),
         Class::Uuid => format!("<{name}:uuid>"),
         Class::Ip => format!("<{name}:ip>"),
-        Class::Mark | Class::Word | Class::Id => format!("<{name}>"),
+        Class::Mark | Class::Word | Class::Quantity | Class::Id => format!("<{name}>"),
     }
 }
 

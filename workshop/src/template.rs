@@ -123,7 +123,7 @@ fn form_of(line: &Parsed<'_>) -> String {
 fn stand_in<'t>(token: &Token<'t>) -> &'t str {
     match token.class {
         Class::Mark | Class::Word => token.text,
-        Class::Int | Class::Number => "<number>",
+        Class::Int | Class::Number | Class::Quantity => "<number>",
         Class::Ip => "<ip>",
         Class::Uuid => "<uuid>",
         Class::Id => "<id>",

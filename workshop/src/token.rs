@@ -15,6 +15,8 @@ pub(crate) enum Class {
     Word,
     Int,
     Number,
+    /// A number with its unit: `12ms`, `1.5GiB`.
+    Quantity,
     Ip,
     Uuid,
     /// With digits, and nothing of the above.
@@ -151,6 +153,17 @@ fn find_uuid(text: &str) -> Option<Range<usize>> {
     })
 }
 
+/// Units that stand right behind their numbers.
+const UNITS: [&str; 21] = [
+    "B", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "K", "M", "G", "ns", "us", "ms",
+    "s", "m", "min", "h", "d",
+];
+
+fn is_quantity(text: &str) -> bool {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    UNITS.contains(&&text[number.len()..]) && number.parse::<f64>().is_ok()
+}
+
 fn class_of(text: &str) -> Class {
     if is_uuid(text.as_bytes()) {
         return Class::Uuid;
@@ -165,6 +178,9 @@ fn class_of(text: &str) -> Class {
     }
     if text.contains('.') && text.parse::<IpAddr>().is_ok() {
         return Class::Ip;
+    }
+    if is_quantity(text) {
+        return Class::Quantity;
     }
     if text.bytes().any(|byte| byte.is_ascii_digit()) {
         return Class::Id;
@@ -183,6 +199,7 @@ mod tests {
             ("req-0a1b2c3d-0000-4000-8000-00000000cafe_x", "Word Uuid Word"),
             ("order o-1042 paid 12.50 from 10.0.0.1:8080", "Word Id Word Number Word Ip : Int"),
             ("size=-7 rest=-- a@b.c $ü 5.", "Word = Int Word = - - Word $ Word Int ."),
+            ("took 12ms of 1.5GiB 7% v2 5x", "Word Quantity Word Quantity Int % Id Id"),
             ("nginx.service blk_-16 99999999999999999999", "Word Id Id"),
         ] {
             let words = Words::of(line);
