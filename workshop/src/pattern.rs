@@ -44,6 +44,7 @@ pub(crate) fn pattern_of(
     let first = &lines[template.lines[0]];
     let all = columns(lines, template);
     let begin = id.chunk.min(0);
+    let begin_byte = first.words.span(first.message.saturating_add_signed(begin)).start;
     let mut words = Vec::new();
     let mut fields = Vec::new();
     let mut captures: Vec<Capture> = Vec::new();
@@ -63,7 +64,7 @@ pub(crate) fn pattern_of(
             captures.push(Capture { span, text: capture(name, id_class) });
             continue;
         }
-        let captured = captures.last().map_or(0, |capture: &Capture| capture.span.end);
+        let captured = captures.last().map_or(begin_byte, |capture: &Capture| capture.span.end);
         let field =
             field_name(first, span.start, captured).or_else(|| unit_of(first, column, span.end));
         if is_literal(column, template.lines.len(), first, span.start) {

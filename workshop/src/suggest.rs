@@ -303,7 +303,9 @@ fn name_at(line: &Parsed<'_>, place: Place) -> Option<String> {
     let chunk = line.message.saturating_add_signed(place.chunk);
     let token = place.token.and_then(|token| line.words.chunk(chunk).get(token));
     let start = token.map_or(line.words.span(chunk).start, |token| token.start);
-    field_name(line, start, 0).or_else(|| token.and_then(prefix_of))
+    // A level or a logger before the message names nothing.
+    let behind = if place.chunk < 0 { 0 } else { line.words.span(line.message).start };
+    field_name(line, start, behind).or_else(|| token.and_then(prefix_of))
 }
 
 /// `blk` of `blk_1608`.
@@ -495,6 +497,21 @@ mod tests {
             let found = suggested.first().map(|it| (it.entities, it.lines, it.rules));
             assert_eq!(found, Some((20, 80, 4)), "{}", lines[0]);
         }
+    }
+
+    #[test]
+    fn names_without_digits_are_ids_too() {
+        let names = ["ann", "bob", "eve", "joe", "sue", "tom", "ute"];
+        let lines: Vec<String> = names
+            .iter()
+            .flat_map(|name| {
+                ["logs in", "asks for help", "logs out"].map(|what| format!("user {name} {what}"))
+            })
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let suggested = suggest(&lines, "shop", 3);
+        let found = suggested.first().map(|it| (&*it.entity_type, it.entities, it.rules));
+        assert_eq!(found, Some(("user", 7, 3)), "{suggested:#?}");
     }
 
     #[test]

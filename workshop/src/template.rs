@@ -1,6 +1,6 @@
 //! Lines that say the same with other words in some places.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use logdrain::Miner;
@@ -100,7 +100,69 @@ pub(crate) fn mine(lines: &[Parsed<'_>]) -> Vec<Template> {
         });
         templates[index].lines.push(number);
     }
-    templates
+    join_by_names(lines, templates)
+}
+
+/// Forms among which names are looked for.
+const FORMS_MAX: usize = 5_000;
+/// Fewest names without digits that make templates which differ in them alone one template.
+const NAMES_MIN: usize = 3;
+
+/// Joins templates that differ in one word, if that word comes back in the same way elsewhere: `ann logs
+/// in`, `bob logs in`, `ann logs out` ... tell of people, not of twice as many events as there are people.
+fn join_by_names(lines: &[Parsed<'_>], templates: Vec<Template>) -> Vec<Template> {
+    // So many forms are free text.
+    if templates.len() > FORMS_MAX {
+        return templates;
+    }
+    // For each form with one word left out, the words and their templates.
+    let mut gaps: BTreeMap<(Vec<&str>, usize), BTreeMap<&str, usize>> = BTreeMap::new();
+    for (number, template) in templates.iter().enumerate() {
+        let line = &lines[template.lines[0]];
+        let tokens: Vec<&Token<'_>> =
+            (line.message..line.end()).flat_map(|chunk| line.words.chunk(chunk)).collect();
+        let form: Vec<&str> = tokens.iter().map(|token| stand_in(token)).collect();
+        for (place, token) in tokens.iter().enumerate().filter(|(_, it)| it.class == Class::Word) {
+            let mut gap = form.clone();
+            gap[place] = "";
+            gaps.entry((gap, place)).or_default().insert(token.text, number);
+        }
+    }
+    gaps.retain(|_, words| words.len() >= NAMES_MIN);
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    for word in gaps.values().flat_map(BTreeMap::keys) {
+        *uses.entry(word).or_default() += 1;
+    }
+    let mut groups: Vec<Vec<usize>> = gaps
+        .values()
+        .filter(|words| words.keys().filter(|word| uses[*word] > 1).count() >= NAMES_MIN)
+        .map(|words| words.values().copied().collect())
+        .collect();
+    // There are more names than events, as a rule.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let mut target: Vec<usize> = (0..templates.len()).collect();
+    let mut is_joined = vec![false; templates.len()];
+    for group in groups {
+        if group.iter().any(|number| is_joined[*number]) {
+            continue;
+        }
+        let first = group.iter().copied().min().unwrap_or_default();
+        for number in group {
+            (target[number], is_joined[number]) = (first, true);
+        }
+    }
+    let mut joined: BTreeMap<usize, Template> = BTreeMap::new();
+    for (template, target) in templates.into_iter().zip(target) {
+        let whole = joined.entry(target).or_insert_with(|| Template { lines: Vec::new() });
+        whole.lines.extend(template.lines);
+    }
+    joined
+        .into_values()
+        .map(|mut template| {
+            template.lines.sort_unstable();
+            template
+        })
+        .collect()
 }
 
 /// The message with stand-ins for numbers and ids.
