@@ -63,6 +63,8 @@ pub(crate) fn fields_of(line: &str) -> Option<Fields> {
         for (key, value) in object {
             flatten(key, value, &mut pairs);
         }
+        // Whether an object keeps the order in which it was written depends on who else reads JSON.
+        pairs.sort();
         (Structure::Json, pairs)
     } else {
         (Structure::Logfmt, logfmt_pairs(line)?)
