@@ -27,16 +27,18 @@ const IDS_MIN: usize = 2;
 
 /// A column of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct At {
-    pub(crate) template: usize,
-    pub(crate) place: Place,
+struct At {
+    template: usize,
+    place: Place,
 }
 
 /// A kind of entity that the lines seem to tell of.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind {
     /// One column of each template that names it.
-    pub(crate) columns: Vec<At>,
+    columns: Vec<At>,
+    /// Its events: each a part of a template, with the column of the id.
+    pub(crate) events: Vec<(Template, Place)>,
     /// What all its ids look like.
     pub(crate) class: Class,
     /// How much of lives it explains.
@@ -52,14 +54,10 @@ pub(crate) fn table<'l>(lines: &[Parsed<'l>], templates: &[Template]) -> Table<'
 
 fn all_columns<'l>(lines: &[Parsed<'l>], template: &Template) -> Vec<Column<'l>> {
     let mut all = columns(lines, template);
+    let mut joints = joints(lines, template);
     // A chunk that is a column already is none of several.
-    let joints = joints(lines, template);
-    all.extend(
-        joints
-            .into_iter()
-            .filter(|it| !all.iter().any(|other| other.place == it.place))
-            .collect::<Vec<_>>(),
-    );
+    joints.retain(|joint| all.iter().all(|column| column.place != joint.place));
+    all.append(&mut joints);
     all
 }
 
@@ -172,15 +170,15 @@ fn kind_of(
     let weight = if 2 * in_head > columns.len() { HEAD_WEIGHT } else { 1.0 };
     let mut events = Vec::new();
     for (at, _) in &columns {
-        let template = &templates[at.template];
-        split(lines, template, Some(&table[at.template]), at.place, &mut events);
+        split(lines, &templates[at.template], &table[at.template], at.place, &mut events);
     }
     let score = score(lines, &events)? * weight;
     let class = columns
         .iter()
         .map(|(_, column)| column.class)
         .reduce(|one, other| if one == other { one } else { Class::Id })?;
-    Some(Kind { columns: columns.into_iter().map(|(at, _)| at).collect(), class, score })
+    let columns = columns.into_iter().map(|(at, _)| at).collect();
+    Some(Kind { columns, events, class, score })
 }
 
 impl Kind {
@@ -242,36 +240,15 @@ impl Groups {
     }
 }
 
-/// The templates of a kind, each split by words that change within a life: `VM Started` and `VM Paused`
-/// are two events, names of users are not. Returns each with the column of the kind.
-pub(crate) fn events(
-    lines: &[Parsed<'_>],
-    templates: &[Template],
-    table: &Table<'_>,
-    kind: &Kind,
-) -> Vec<(Template, Place)> {
-    let mut events = Vec::new();
-    for at in &kind.columns {
-        split(lines, &templates[at.template], Some(&table[at.template]), at.place, &mut events);
-    }
-    events
-}
-
+/// Adds a template to the events of the kind whose ids stand at `place`, split by words that change within
+/// a life: `VM Started` and `VM Paused` are two events, names of users are not.
 fn split<'l>(
     lines: &[Parsed<'l>],
     template: &Template,
-    columns_of: Option<&Vec<Column<'l>>>,
+    columns: &[Column<'l>],
     place: Place,
     events: &mut Vec<(Template, Place)>,
 ) {
-    let own;
-    let columns = match columns_of {
-        Some(columns) => columns,
-        None => {
-            own = all_columns(lines, template);
-            &own
-        }
-    };
     let Some(ids) = columns.iter().find(|column| column.place == place) else { return };
     let by = columns.iter().find(|column| is_event_word(column, ids));
     let Some(by) = by else {
@@ -286,7 +263,7 @@ fn split<'l>(
         }
     }
     for (_, part) in parts {
-        split(lines, &part, None, place, events);
+        split(lines, &part, &all_columns(lines, &part), place, events);
     }
 }
 

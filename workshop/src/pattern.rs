@@ -44,7 +44,7 @@ pub(crate) fn pattern_of(
     let first = &lines[template.lines[0]];
     let all = columns(lines, template);
     let begin = id.chunk.min(0);
-    let begin_byte = first.words.span(first.message.saturating_add_signed(begin)).start;
+    let begin_byte = first.words.span(first.number_of(begin)).start;
     let mut words = Vec::new();
     let mut fields = Vec::new();
     let mut captures: Vec<Capture> = Vec::new();
@@ -52,18 +52,15 @@ pub(crate) fn pattern_of(
     let id_value = value_at(&all, id).or_else(|| value_at(&joints, id)).unwrap_or_default();
     let is_joint = !all.iter().any(|column| column.place == id);
     for column in all.iter().filter(|column| column.place.chunk >= begin) {
-        if is_joint && column.place.chunk == id.chunk {
+        if column.place == id || is_joint && column.place.chunk == id.chunk {
             let span = first.span_of(id);
+            // Several columns may be one id together.
             if captures.last().is_none_or(|capture| capture.span != span) {
                 captures.push(Capture { span, text: capture(name, id_class) });
             }
             continue;
         }
         let span = first.span_of(column.place);
-        if column.place == id {
-            captures.push(Capture { span, text: capture(name, id_class) });
-            continue;
-        }
         let captured = captures.last().map_or(begin_byte, |capture: &Capture| capture.span.end);
         let field =
             field_name(first, span.start, captured).or_else(|| unit_of(first, column, span.end));
@@ -90,9 +87,8 @@ pub(crate) fn pattern_of(
     let text = match first.fields {
         Some(fields) => structured(first, fields, &captures),
         None => {
-            let start = first.words.span(first.message.saturating_add_signed(begin)).start;
             let end = first.words.span(first.end().saturating_sub(1)).end;
-            quoted(&assemble(first.words.line, start..end, &captures))
+            quoted(&assemble(first.words.line, begin_byte..end, &captures))
         }
     };
     Pattern { text, fields, words: words.into_iter().map(|word| word.text).collect() }
@@ -105,13 +101,9 @@ fn structured(line: &Parsed<'_>, fields: &Fields, captures: &[Capture]) -> Strin
     for (path, value) in fields.paths.iter().zip(fields.text.split('\n')) {
         let pattern = assemble(line.words.line, start..start + value.len(), captures);
         // Values that no question is about would only keep lines out.
-        let whole = untyped(&pattern);
-        if whole.as_deref().unwrap_or(&pattern) != "<_>" {
-            pairs.push(format!(
-                "{}: {}",
-                quoted(path),
-                quoted(whole.as_deref().unwrap_or(&pattern))
-            ));
+        let pattern = untyped(&pattern).unwrap_or(pattern);
+        if pattern != "<_>" {
+            pairs.push(format!("{}: {}", quoted(path), quoted(&pattern)));
         }
         start += value.len() + 1;
     }

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use statetrail_event::{Event, Time};
-use statetrail_rules::{Extractor, Line, Origin, RuleSet, RuleText};
+use statetrail_event::Event;
+use statetrail_rules::{RuleSet, RuleText};
 
-use crate::entity::{Kind, events, kinds, table};
+use crate::entity::{Kind, kinds, table};
 use crate::format::format;
 use crate::pattern::{Pattern, field_name, pattern_of};
 use crate::template::{Parsed, Place, Source, Template, mine};
 use crate::token::{Class, Token};
+use crate::trial::Trial;
 use crate::yaml::{quoted, write_sample};
 
 /// A rule file that seems worth having.
@@ -61,9 +62,8 @@ pub fn suggest(lines: &[&str], namespace: &str, most: usize) -> Vec<Suggestion> 
         if used.iter().any(|other| kind.is_within(other)) {
             continue;
         }
-        let events = events(&parsed, &templates, &table, kind);
         let types = all.iter().map(|other| &*other.entity_type).collect();
-        let proposal = Proposal::new(&parsed, kind, &events, namespace, &types);
+        let proposal = Proposal::new(&parsed, kind, namespace, &types);
         if let Some(proposal) = proposal {
             if all.is_empty() {
                 least = kind.score * SCORE_MIN;
@@ -110,20 +110,19 @@ impl Proposal {
     fn new(
         lines: &[Parsed<'_>],
         kind: &Kind,
-        events: &[(Template, Place)],
         namespace: &str,
         taken: &BTreeSet<&str>,
     ) -> Option<Proposal> {
-        let entity_type = unique(type_name(lines, events), |name| taken.contains(&**name));
-        let drafts = drafts(lines, kind, events, &entity_type);
+        let entity_type = unique(type_name(lines, &kind.events), |name| taken.contains(&**name));
+        let drafts = drafts(lines, kind, &entity_type);
         let mut proposal = Proposal { namespace: namespace.to_owned(), entity_type, drafts };
         proposal.drop_faulty(lines);
         proposal.order(lines);
         proposal.fill_samples(lines);
         proposal.keep_the_most_frequent();
-        let entities = proposal.taken(lines).entities.len();
         // Verbs that were taken for ids have as many rules as there are things.
-        let tells_apart = kind.class != Class::Word || proposal.drafts.len() <= entities;
+        let tells_apart = kind.class != Class::Word
+            || proposal.drafts.len() <= proposal.taken(lines).entities.len();
         (tells_apart && !proposal.drafts.is_empty()).then_some(proposal)
     }
 
@@ -138,16 +137,16 @@ impl Proposal {
 
     /// Lets rules go on whose lines other proposals take as well, so that all can be used together.
     fn leave_lines_to(&mut self, others: &[&mut Proposal], lines: &[Parsed<'_>]) {
-        let mut engines: Vec<Engine> =
-            others.iter().filter_map(|other| other.engine(lines)).collect();
+        let mut trials: Vec<Trial> = others.iter().filter_map(|other| other.trial(lines)).collect();
         for draft in &mut self.drafts {
             let line = lines[draft.sample].line;
-            draft.goes_on = engines.iter_mut().any(|engine| engine.taker(line).is_some());
+            draft.goes_on =
+                trials.iter_mut().any(|trial| !trial.takers(line.as_bytes()).is_empty());
         }
-        let Some(mut engine) = self.engine(lines) else { return };
+        let Some(mut trial) = self.trial(lines) else { return };
         for draft in &mut self.drafts {
             // A line that another rule of the same file would take then is not left.
-            draft.goes_on &= engine.events(lines[draft.sample].line) == draft.events;
+            draft.goes_on &= trial.events(lines[draft.sample].line.as_bytes()).0 == draft.events;
         }
     }
 
@@ -173,14 +172,14 @@ impl Proposal {
     /// For each rule, which others match its sample.
     fn takers(&mut self, lines: &[Parsed<'_>]) -> Vec<BTreeSet<usize>> {
         self.drafts.iter_mut().for_each(|draft| draft.goes_on = true);
-        let engine = self.engine(lines);
+        let trial = self.trial(lines);
         self.drafts.iter_mut().for_each(|draft| draft.goes_on = false);
-        let Some(mut engine) = engine else { return Vec::new() };
+        let Some(mut trial) = trial else { return Vec::new() };
         let numbers: HashMap<&str, usize> =
             self.drafts.iter().enumerate().map(|(number, draft)| (&*draft.name, number)).collect();
         let of = |(number, draft): (usize, &Draft)| {
-            let names = engine.takers(lines[draft.sample].line);
-            let takers = names.iter().filter_map(|name| numbers.get(&**name).copied());
+            let names = trial.takers(lines[draft.sample].line.as_bytes());
+            let takers = names.iter().filter_map(|name| numbers.get(short_name(name)).copied());
             takers.filter(|taker| *taker != number).collect()
         };
         self.drafts.iter().enumerate().map(of).collect()
@@ -188,7 +187,7 @@ impl Proposal {
 
     /// Leaves out rules that have a fault of their own.
     fn drop_faulty(&mut self, lines: &[Parsed<'_>]) {
-        if self.engine(lines).is_some() {
+        if self.trial(lines).is_some() {
             return;
         }
         let (namespace, entity_type) = (self.namespace.clone(), self.entity_type.clone());
@@ -197,7 +196,7 @@ impl Proposal {
             .filter_map(|draft| {
                 let (namespace, entity_type) = (namespace.clone(), entity_type.clone());
                 let alone = Proposal { namespace, entity_type, drafts: vec![draft] };
-                let is_sound = alone.engine(lines).is_some();
+                let is_sound = alone.trial(lines).is_some();
                 alone.drafts.into_iter().next().filter(|_| is_sound)
             })
             .collect();
@@ -205,23 +204,28 @@ impl Proposal {
 
     /// Runs each sample. A rule whose sample gives nothing, or that another takes, is of no use.
     fn fill_samples(&mut self, lines: &[Parsed<'_>]) {
-        let Some(mut engine) = self.engine(lines) else {
+        let Some(mut trial) = self.trial(lines) else {
             self.drafts.clear();
             return;
         };
         self.drafts.retain_mut(|draft| {
-            let line = lines[draft.sample].line;
-            draft.events = engine.events(line);
-            !draft.events.is_empty() && engine.taker(line).as_ref() == Some(&draft.name)
+            let line = lines[draft.sample].line.as_bytes();
+            (draft.events, _) = trial.events(line);
+            let takers = trial.takers(line);
+            let is_own = takers.first().is_some_and(|taker| short_name(taker) == draft.name);
+            !draft.events.is_empty() && is_own
         });
     }
 
-    fn engine(&self, lines: &[Parsed<'_>]) -> Option<Engine> {
-        Engine::new(&self.text(lines), &self.namespace)
+    /// The rule file at work; `None` if it has faults.
+    fn trial(&self, lines: &[Parsed<'_>]) -> Option<Trial> {
+        let text = RuleText { name: "suggested.yaml".to_owned(), text: self.text(lines) };
+        let trial = Trial::new(RuleSet::parse(&[text]).0, Some(&self.namespace));
+        trial.has_rules().then_some(trial)
     }
 
     fn taken(&self, lines: &[Parsed<'_>]) -> Taken {
-        self.engine(lines).map(|engine| Taken::by(engine, lines)).unwrap_or_default()
+        self.trial(lines).map(|trial| Taken::by(trial, lines)).unwrap_or_default()
     }
 
     fn finish(self, lines: &[Parsed<'_>]) -> Option<Suggestion> {
@@ -300,7 +304,7 @@ fn type_name(lines: &[Parsed<'_>], events: &[(Template, Place)]) -> String {
 }
 
 fn name_at(line: &Parsed<'_>, place: Place) -> Option<String> {
-    let chunk = line.message.saturating_add_signed(place.chunk);
+    let chunk = line.number_of(place.chunk);
     let token = place.token.and_then(|token| line.words.chunk(chunk).get(token));
     let start = token.map_or(line.words.span(chunk).start, |token| token.start);
     // A level or a logger before the message names nothing.
@@ -320,15 +324,10 @@ fn unique(name: String, is_taken: impl Fn(&String) -> bool) -> String {
     std::iter::once(name.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(name)
 }
 
-fn drafts(
-    lines: &[Parsed<'_>],
-    kind: &Kind,
-    events: &[(Template, Place)],
-    entity_type: &str,
-) -> Vec<Draft> {
+fn drafts(lines: &[Parsed<'_>], kind: &Kind, entity_type: &str) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = Vec::new();
     let id = capture_name(entity_type);
-    let mut events: Vec<_> = events.iter().collect();
+    let mut events: Vec<_> = kind.events.iter().collect();
     events.sort_by_key(|(template, _)| template.lines[0]);
     for (template, place) in events {
         let pattern = pattern_of(lines, template, *place, &id, kind.class);
@@ -384,46 +383,9 @@ fn usual_form(text: String) -> String {
     format(&text).unwrap_or(text)
 }
 
-/// A rule file at work.
-struct Engine {
-    rules: RuleSet,
-    scope: statetrail_rules::ScopeId,
-    origin: Origin,
-    extractor: Extractor,
-}
-
-impl Engine {
-    /// `None` if the file has faults.
-    fn new(text: &str, namespace: &str) -> Option<Engine> {
-        let text = RuleText { name: "suggested.yaml".to_owned(), text: text.to_owned() };
-        let (mut rules, _) = RuleSet::parse(&[text]);
-        let scope = rules.scope(namespace, "")?;
-        let origin = Origin::plain(Some(namespace), None, None);
-        Some(Engine { rules, scope, origin, extractor: Extractor::new() })
-    }
-
-    fn events(&mut self, line: &str) -> Vec<Event> {
-        let line =
-            Line { bytes: line.as_bytes(), time: Time::from_nanos(0), position: 0, offset: None };
-        let mut events = Vec::new();
-        self.extractor.events(&self.rules, self.scope, &self.origin, &line, &mut events);
-        events
-    }
-
-    /// The rules that match a line, without their file.
-    fn takers(&mut self, line: &str) -> Vec<String> {
-        let mut takers = Vec::new();
-        self.extractor.matches(&self.rules, self.scope, line.as_bytes(), &mut |matched| {
-            let name = matched.rule_name();
-            takers.push(name.rsplit_once('/').map_or(name, |(_, name)| name).to_owned());
-        });
-        takers
-    }
-
-    /// The rule that takes a line first.
-    fn taker(&mut self, line: &str) -> Option<String> {
-        self.takers(line).into_iter().next()
-    }
+/// A rule's name without its file.
+fn short_name(rule: &str) -> &str {
+    rule.rsplit_once('/').map_or(rule, |(_, name)| name)
 }
 
 /// What a rule file makes of lines.
@@ -435,10 +397,10 @@ struct Taken {
 }
 
 impl Taken {
-    fn by(mut engine: Engine, lines: &[Parsed<'_>]) -> Taken {
+    fn by(mut trial: Trial, lines: &[Parsed<'_>]) -> Taken {
         let mut taken = Taken::default();
         for line in lines {
-            let events = engine.events(line.line);
+            let (events, _) = trial.events(line.line.as_bytes());
             taken.lines += usize::from(!events.is_empty());
             let names: BTreeSet<&str> = events.iter().map(|event| event.entity.as_str()).collect();
             for name in names {

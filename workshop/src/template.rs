@@ -56,9 +56,14 @@ impl<'l> Parsed<'l> {
         }
     }
 
+    /// The number of a chunk that is counted from the message's start.
+    pub(crate) fn number_of(&self, chunk: isize) -> usize {
+        self.message.saturating_add_signed(chunk)
+    }
+
     /// Where something stands in the line's words.
     pub(crate) fn span_of(&self, place: Place) -> Range<usize> {
-        let chunk = self.message.saturating_add_signed(place.chunk);
+        let chunk = self.number_of(place.chunk);
         match place.token.and_then(|token| self.words.chunk(chunk).get(token)) {
             Some(token) => token.start..token.end(),
             None => self.words.span(chunk),
@@ -228,10 +233,9 @@ pub(crate) fn columns<'l>(lines: &[Parsed<'l>], template: &Template) -> Vec<Colu
 }
 
 fn columns_of_chunk<'l>(lines: &[&Parsed<'l>], chunk: isize) -> Vec<Column<'l>> {
-    let number = |line: &Parsed<'l>| line.message.saturating_add_signed(chunk);
-    let first = lines[0].words.chunk(number(lines[0]));
+    let first = lines[0].words.chunk(lines[0].number_of(chunk));
     let is_alike = lines.iter().all(|line| {
-        let tokens = line.words.chunk(number(line));
+        let tokens = line.words.chunk(line.number_of(chunk));
         tokens.len() == first.len()
             && tokens.iter().zip(first).all(|(token, other)| {
                 let is_mark = |token: &Token<'_>| token.class == Class::Mark;
@@ -240,7 +244,7 @@ fn columns_of_chunk<'l>(lines: &[&Parsed<'l>], chunk: isize) -> Vec<Column<'l>> 
     });
     if !is_alike {
         let values: Vec<&str> =
-            lines.iter().map(|line| line.words.chunk_text(number(line))).collect();
+            lines.iter().map(|line| line.words.chunk_text(line.number_of(chunk))).collect();
         return vec![Column {
             place: Place { chunk, token: None },
             class: class_of_chunks(&values),
@@ -251,7 +255,7 @@ fn columns_of_chunk<'l>(lines: &[&Parsed<'l>], chunk: isize) -> Vec<Column<'l>> 
     let tokens = (0..first.len()).filter(|token| first[*token].class != Class::Mark);
     tokens
         .map(|token| {
-            let of = |line: &&Parsed<'l>| line.words.chunk(number(line))[token];
+            let of = |line: &&Parsed<'l>| line.words.chunk(line.number_of(chunk))[token];
             Column {
                 place: Place { chunk, token: Some(token) },
                 values: lines.iter().map(|line| of(line).text).collect(),
@@ -267,9 +271,9 @@ pub(crate) fn joints<'l>(lines: &[Parsed<'l>], template: &Template) -> Vec<Colum
     let of = || template.lines.iter().map(|line| &lines[*line]);
     let message = of().map(|line| line.end() - line.message).min().unwrap_or(0) as isize;
     let joint = |chunk: isize| {
-        let number = |line: &Parsed<'l>| line.message.saturating_add_signed(chunk);
-        of().all(|line| is_joint(line.words.chunk(number(line)))).then(|| {
-            let values: Vec<&str> = of().map(|line| line.words.chunk_text(number(line))).collect();
+        of().all(|line| is_joint(line.words.chunk(line.number_of(chunk)))).then(|| {
+            let values: Vec<&str> =
+                of().map(|line| line.words.chunk_text(line.number_of(chunk))).collect();
             let place = Place { chunk, token: None };
             Column { place, class: class_of_chunks(&values), values, is_joint: true }
         })

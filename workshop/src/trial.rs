@@ -64,6 +64,16 @@ impl Trial {
         Tried { matched, events, failed }
     }
 
+    /// The names of the rules that match a line, in order.
+    pub(crate) fn takers(&mut self, line: &[u8]) -> Vec<String> {
+        let mut takers = Vec::new();
+        let Some(scope) = self.scope else { return takers };
+        self.extractor.matches(&self.rules, scope, line, &mut |found| {
+            takers.push(found.rule_name().to_owned());
+        });
+        takers
+    }
+
     /// The rule that is nearest to a line which none matches, and what the line lacks for it.
     pub fn near_miss(&mut self, line: &[u8]) -> Option<NearMiss> {
         let misses = self.extractor.near_misses(&self.rules, self.scope?, line);
