@@ -16,6 +16,7 @@
 //! | how do states follow each other? | [`lifecycle()`] |
 //! | what rests longer than usual? | [`resting()`] |
 //! | what arrives now? | [`Follow`] |
+//! | what do the filters count? | [`RuleCounter`] |
 //!
 //! [`parse_moment()`] reads moments as people type them; [`views`] are the shapes of answers as JSON.
 
@@ -24,6 +25,7 @@ mod census;
 mod condition;
 mod difference;
 mod error;
+mod filters;
 mod find;
 mod follow;
 mod lifecycle;
@@ -42,6 +44,7 @@ pub use census::{KindCount, census, state_field};
 pub use condition::{Comparison, Condition, ConditionError};
 pub use difference::{Difference, differences};
 pub use error::QueryError;
+pub use filters::{RuleCounter, filter_kind};
 pub use find::{Find, Found};
 pub use follow::{EventFilter, Follow, Followed};
 pub use lifecycle::{By, Lifecycle, LifecycleStep, Place, lifecycle};

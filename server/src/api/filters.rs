@@ -7,8 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use statetrail_event::{EntityName, Value};
-use statetrail_query::{Found, Moment};
-use statetrail_store::Kind;
+use statetrail_query::{Found, Moment, RuleCounter, filter_kind};
 use utoipa::ToSchema;
 
 use super::described::{After, AsKnownAt, At, IfNoneMatch, Limit, Refused, Unanswered};
@@ -18,19 +17,9 @@ use crate::access::Scope;
 use crate::problem::Problem;
 use crate::routes::App;
 
-/// The kind of entity that a filter reports as; its id is the node's name.
-const NAMESPACE: &str = "statetrail";
-const ENTITY_TYPE: &str = "filter";
-/// How the fields begin that count what became of the lines of a rule file, `matched.FILE`, and of a
-/// rule, `matched.FILE/RULE`.
-const MATCHED: &str = "matched.";
-const FAILED: &str = "failed.";
-const REDACTED: &str = "redacted.";
-
 /// The search for what filters reported up to a moment.
 pub(crate) fn find_filters(moment: Moment, after: Option<EntityName>, limit: usize) -> FindParams {
-    let kind = Kind { namespace: NAMESPACE.to_owned(), entity_type: ENTITY_TYPE.to_owned() };
-    FindParams { filter: (&kind).into(), conditions: Vec::new(), moment, after, limit }
+    FindParams { filter: (&filter_kind()).into(), conditions: Vec::new(), moment, after, limit }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -130,25 +119,22 @@ impl FilterView {
 
     /// Takes a count of a rule file or a rule. Returns whether it is one.
     fn take_rule_count(&mut self, field: &str, count: i64) -> bool {
-        let of = [MATCHED, FAILED, REDACTED]
-            .into_iter()
-            .find_map(|start| field.strip_prefix(start).map(|name| (start, name)));
-        let Some((start, name)) = of else { return false };
+        let Some((counter, name)) = RuleCounter::of_field(field) else { return false };
         let Some((file, rule)) = name.split_once('/') else {
-            if start == MATCHED {
+            if counter == RuleCounter::Matched {
                 self.file(name).matched = count;
             }
-            return start == MATCHED;
+            return counter == RuleCounter::Matched;
         };
         let rules = &mut self.file(file).rules;
         let at = rules.iter().position(|known| known.rule == rule).unwrap_or_else(|| {
             rules.push(RuleView { rule: rule.to_owned(), ..RuleView::default() });
             rules.len() - 1
         });
-        match start {
-            MATCHED => rules[at].matched = count,
-            FAILED => rules[at].failed = count,
-            _ => rules[at].redacted = count,
+        match counter {
+            RuleCounter::Matched => rules[at].matched = count,
+            RuleCounter::Failed => rules[at].failed = count,
+            RuleCounter::Redacted => rules[at].redacted = count,
         }
         true
     }

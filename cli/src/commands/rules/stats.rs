@@ -5,8 +5,8 @@ use std::io::Write;
 
 use serde::Serialize;
 use statetrail_event::Value;
-use statetrail_query::{Find, Found};
-use statetrail_store::{EntityFilter, Kind};
+use statetrail_query::{Find, Found, RuleCounter, filter_kind};
+use statetrail_store::EntityFilter;
 
 use crate::args::StatsArgs;
 use crate::commands::Questioner;
@@ -15,9 +15,6 @@ use crate::failure::{Exit, Failure};
 use crate::import::grouped;
 use crate::output::{Output, printable};
 use crate::rule_files::{compile, read_rule_texts};
-
-/// What a filter reports of a rule: `matched.FILE/RULE`, and so on.
-const FIELDS: [&str; 3] = ["matched.", "failed.", "redacted."];
 
 /// A rule on all nodes.
 #[derive(Debug, Default, Serialize)]
@@ -78,9 +75,9 @@ pub(super) fn run(
 
 /// What the filters had told by then.
 fn filters(args: &StatsArgs, ask: &Questioner) -> Result<Vec<Found>, Failure> {
-    let kind = Kind { namespace: "statetrail".to_owned(), entity_type: "filter".to_owned() };
     let moment = ask.moment(&args.at)?;
-    let mut find = Find::new(ask.store(), EntityFilter::from(&kind), Vec::new(), moment);
+    let filter = EntityFilter::from(&filter_kind());
+    let mut find = Find::new(ask.store(), filter, Vec::new(), moment);
     let mut filters = Vec::new();
     while let Some(page) = wait(find.next_page())? {
         filters.extend(page);
@@ -92,15 +89,15 @@ fn add(filter: &Found, rules: &mut BTreeMap<String, RuleStats>) {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (field, value, _) in filter.state.fields() {
         let Value::Int(count) = value else { continue };
-        let of = FIELDS.iter().find_map(|start| Some((*start, field.strip_prefix(start)?)));
         // Without a rule's name it counts for a whole file.
-        let Some((start, rule)) = of.filter(|(_, name)| name.contains('/')) else { continue };
+        let of = RuleCounter::of_field(field).filter(|(_, name)| name.contains('/'));
+        let Some((counter, rule)) = of else { continue };
         let count = u64::try_from(*count).unwrap_or_default();
         let stats = rules.entry(rule.to_owned()).or_default();
-        match start {
-            "matched." => stats.matched += count,
-            "failed." => stats.failed += count,
-            _ => stats.redacted += count,
+        match counter {
+            RuleCounter::Matched => stats.matched += count,
+            RuleCounter::Failed => stats.failed += count,
+            RuleCounter::Redacted => stats.redacted += count,
         }
         stats.nodes += usize::from(count > 0 && seen.insert(rule));
     }
