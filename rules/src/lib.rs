@@ -34,6 +34,11 @@ pub use extract::{Extractor, Json, Line, Matched, NearMiss, Outcome, RuleCount};
 pub use origin::{ContainerName, Origin};
 pub use set::{RuleSet, RuleText, ScopeId};
 
+/// Whether YAML reads a scalar without quotes as a text, not as a number, a truth value or nothing.
+pub fn is_plain_text(scalar: &str) -> bool {
+    matches!(yaml::resolve_plain(scalar), yaml::Plain::Text)
+}
+
 /// The names of the types that a capture may have, as patterns write them.
 pub fn capture_types() -> Vec<&'static str> {
     capture::CaptureType::names()

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
+use statetrail_rules::is_plain_text;
 
 use crate::yaml::{in_quotes, quoted};
 
@@ -187,7 +188,7 @@ fn close(closed: Open, end: usize) -> Node {
 fn same(one: &Node, other: &Node) -> bool {
     match (&one.kind, &other.kind) {
         (Kind::Scalar { text: a, plain: p }, Kind::Scalar { text: b, plain: q }) => {
-            a == b && (p == q || !is_value(a))
+            a == b && (p == q || is_plain_text(a))
         }
         (Kind::Seq(a), Kind::Seq(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(one, other)| same(one, other))
@@ -382,20 +383,10 @@ fn is_empty(node: &Node) -> bool {
 
 fn scalar(node: &Node) -> String {
     match &node.kind {
-        Kind::Scalar { text, plain: true } if is_value(text) => text.clone(),
+        Kind::Scalar { text, plain: true } if !is_plain_text(text) => text.clone(),
         Kind::Scalar { text, .. } => quoted(text),
         _ => flow(node, ""),
     }
-}
-
-/// Whether a plain scalar stands for a number, a truth value or nothing.
-fn is_value(text: &str) -> bool {
-    let is_word =
-        ["", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"]
-            .contains(&text);
-    is_word
-        || text.parse::<f64>().is_ok()
-            && text.bytes().all(|byte| b"0123456789+-.eE".contains(&byte))
 }
 
 /// A node on one line.

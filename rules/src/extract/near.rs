@@ -135,11 +135,7 @@ impl MatchScratch {
 
 /// The names of a rule's captures by their slots.
 fn name_of(rule: &Rule) -> impl Fn(Option<u8>) -> String {
-    let names: Vec<String> = rule.names.iter().map(str::to_owned).collect();
-    move |slot| {
-        let name = slot.and_then(|slot| names.get(usize::from(slot)));
-        name.cloned().unwrap_or_else(|| "_".to_owned())
-    }
+    |slot| slot.and_then(|slot| rule.names.iter().nth(slot.into())).unwrap_or("_").to_owned()
 }
 
 /// Where a pattern stops that has something in common with a text; `None` if it has nothing, or matches.
