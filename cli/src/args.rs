@@ -390,7 +390,7 @@ pub struct TryArgs {
 }
 
 /// Lines to look at; more are seldom worth their memory.
-const LINES_MAX: &str = "100000";
+const LINES_MAX: usize = 100_000;
 
 /// See [`RulesCommand::Suggest`].
 #[derive(Debug, Args)]
@@ -405,7 +405,7 @@ pub struct SuggestArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub most: usize,
     /// Look at no more than that many lines
-    #[arg(long, value_name = "NUMBER", default_value = LINES_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = LINES_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub lines: usize,
     /// Write the rule files into that folder; none that is there is replaced
     #[arg(long, value_name = "FOLDER")]

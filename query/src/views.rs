@@ -95,14 +95,13 @@ impl<'a> EventView<'a> {
     /// The view of an event.
     pub fn new(known: &'a KnownEvent) -> EventView<'a> {
         let event = &known.event;
-        let unset = event.changes.iter().filter(|change| change.value.is_none());
         EventView {
             entity: event.entity.as_str(),
             event: &event.name,
             time: moment(event.time),
             known_at: moment(known.known_at),
             set: SetView(&event.changes),
-            unset: unset.map(|change| &*change.field).collect(),
+            unset: unset_fields(&event.changes),
             rule: event.rule.as_deref(),
             source: &event.source.uri,
             node: event.source.node.as_deref(),
@@ -148,6 +147,11 @@ impl Serialize for SetView<'_> {
         }
         map.end()
     }
+}
+
+/// The fields that an event unset.
+pub fn unset_fields(changes: &[Change]) -> Vec<&str> {
+    changes.iter().filter(|change| change.value.is_none()).map(|change| &*change.field).collect()
 }
 
 /// One field that differs.

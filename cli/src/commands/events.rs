@@ -9,7 +9,7 @@ use super::following::Following;
 use super::questioner::{Questioner, wait};
 use crate::args::EventsArgs;
 use crate::failure::{Exit, Failure};
-use crate::output::{EventView, Output, printable, write_indented};
+use crate::output::{EventView, Output, changes_on_one_line, printable, write_indented};
 
 /// Events that are asked for at a time.
 const PAGE: usize = 500;
@@ -95,10 +95,6 @@ fn write_event(
     } else {
         writeln!(output, "{time}  {}\n  {entity}", style.event(name))?;
     }
-    let changes = event.changes.iter().map(|change| match &change.value {
-        Some(value) => format!("{}={value}", change.field),
-        None => format!("-{}", change.field),
-    });
-    let changes = changes.collect::<Vec<_>>().join(" ");
+    let changes = changes_on_one_line(&event.changes);
     if changes.is_empty() { Ok(()) } else { write_indented(output, "  ", &changes) }
 }

@@ -14,8 +14,8 @@ pub use statetrail_query::views::{
 pub use style::{ColorChoice, Painted, Style};
 use text::TEXT_WIDTH;
 pub use text::{
-    field_width, printable, state_on_one_line, terminal_width, wrap, write_changes, write_fields,
-    write_indented,
+    changes_on_one_line, field_width, printable, state_on_one_line, terminal_width, wrap,
+    write_changes, write_fields, write_indented,
 };
 
 /// The form of an answer.

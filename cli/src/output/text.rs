@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use console::Term;
-use statetrail_event::{State, Value};
+use statetrail_event::{Change, State, Value};
 use statetrail_query::Difference;
 
 use super::Output;
@@ -136,6 +136,15 @@ pub fn write_changes(output: &mut Output<'_>, changes: &[Difference]) -> Result<
         }
     }
     Ok(())
+}
+
+/// What an event changed, as `status=paid amount=12.5 -failure`.
+pub fn changes_on_one_line(changes: &[Change]) -> String {
+    let shown = changes.iter().map(|Change { field, value }| match value {
+        Some(value) => format!("{field}={value}"),
+        None => format!("-{field}"),
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 /// The fields of a state that are wanted, as `field=value field=value`.

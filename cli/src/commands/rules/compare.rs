@@ -4,17 +4,14 @@ use std::io::Write;
 
 use serde::Serialize;
 use statetrail_event::Event;
-use statetrail_query::views::SetView;
+use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_workshop::{Difference, compare};
 
-use super::{changes_on_one_line, counted, tell_left_out, trial_of};
+use super::{LINES_MAX, counted, tell_left_out, trial_of};
 use crate::args::RulesDiffArgs;
 use crate::failure::{Exit, Failure};
 use crate::input::read_texts;
-use crate::output::{Output, write_indented};
-
-/// Lines that are read.
-const LINES_MAX: usize = 1_000_000;
+use crate::output::{Output, changes_on_one_line, write_indented};
 
 /// Runs the command. Differences are told by the exit code, too.
 ///
@@ -100,11 +97,10 @@ struct SidedView<'a> {
 
 impl<'a> SidedView<'a> {
     fn new(event: &'a Event) -> SidedView<'a> {
-        let unset = event.changes.iter().filter(|change| change.value.is_none());
         SidedView {
             rule: event.rule.as_deref(),
             set: SetView(&event.changes),
-            unset: unset.map(|change| &*change.field).collect(),
+            unset: unset_fields(&event.changes),
         }
     }
 }
@@ -131,9 +127,7 @@ impl<'a> DifferenceView<'a> {
     }
 
     fn row(&self) -> Vec<String> {
-        let side = |side: &Option<SidedView<'_>>| {
-            side.as_ref().and_then(|side| serde_json::to_string(side).ok()).unwrap_or_default()
-        };
+        let side = |side: &Option<SidedView<'_>>| side.as_ref().map(json_cell).unwrap_or_default();
         vec![
             self.number.to_string(),
             self.line.to_owned(),
@@ -149,7 +143,7 @@ impl<'a> DifferenceView<'a> {
 fn write_difference(difference: &Difference, output: &mut Output<'_>) -> Result<(), Failure> {
     let style = output.style;
     let shown = |event: &Event| {
-        format!("{} {} {}", event.entity, event.name, changes_on_one_line(event))
+        format!("{} {} {}", event.entity, event.name, changes_on_one_line(&event.changes))
             .trim_end()
             .to_owned()
     };

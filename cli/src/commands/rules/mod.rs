@@ -10,7 +10,6 @@ mod trial;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use statetrail_event::{Change, Event};
 use statetrail_workshop::{Trial, schema};
 
 use super::Questioner;
@@ -18,6 +17,9 @@ use crate::args::RulesCommand;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::rule_files::{compile, read_rule_texts};
+
+/// Lines that are read, to try rules on them.
+const LINES_MAX: usize = 1_000_000;
 
 /// Runs the command.
 ///
@@ -63,15 +65,6 @@ fn trial_of(path: &PathBuf, namespace: Option<&str>) -> Result<Trial, Failure> {
         ),
     };
     Err(Failure::new(Exit::NotFound, what).hint(hint))
-}
-
-/// `status=paid amount=12.5 -failure`
-fn changes_on_one_line(event: &Event) -> String {
-    let shown = event.changes.iter().map(|Change { field, value }| match value {
-        Some(value) => format!("{field}={value}"),
-        None => format!("-{field}"),
-    });
-    shown.collect::<Vec<_>>().join(" ")
 }
 
 /// A number and its noun.

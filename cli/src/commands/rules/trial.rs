@@ -3,19 +3,17 @@
 use std::io::Write;
 
 use serde::Serialize;
-use statetrail_query::views::SetView;
+use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_rules::{NearMiss, RuleCount};
 use statetrail_workshop::{Form, Tried, forms};
 
-use super::{changes_on_one_line, tell_left_out, trial_of};
+use super::{LINES_MAX, tell_left_out, trial_of};
 use crate::args::TryArgs;
 use crate::failure::{Exit, Failure};
 use crate::import::grouped;
 use crate::input::{Texts, read_texts};
-use crate::output::{Output, printable, wrap, write_indented};
+use crate::output::{Output, changes_on_one_line, printable, wrap, write_indented};
 
-/// Lines that are read.
-const LINES_MAX: usize = 1_000_000;
 /// Unmatched lines of which forms are looked for: the first ones.
 const LINES_OF_FORMS: usize = 20_000;
 /// Forms of unmatched lines that are shown.
@@ -38,10 +36,7 @@ pub(super) fn run(args: &TryArgs, output: &mut Output<'_>) -> Result<Exit, Failu
             unmatched.push(line);
         }
         let is_wanted = !args.unmatched || tried.matched.is_empty();
-        if !is_wanted {
-            continue;
-        }
-        if output.is_text() && shown == args.show {
+        if !is_wanted || output.is_text() && shown == args.show {
             continue;
         }
         let near = match tried.matched.is_empty() {
@@ -116,14 +111,11 @@ impl<'a> LineView<'a> {
                 .map(|(name, value)| (&**name, value.as_deref()))
                 .collect(),
         };
-        let made = |event: &'a statetrail_event::Event| {
-            let unset = event.changes.iter().filter(|change| change.value.is_none());
-            MadeView {
-                entity: event.entity.as_str(),
-                event: &event.name,
-                set: SetView(&event.changes),
-                unset: unset.map(|change| &*change.field).collect(),
-            }
+        let made = |event: &'a statetrail_event::Event| MadeView {
+            entity: event.entity.as_str(),
+            event: &event.name,
+            set: SetView(&event.changes),
+            unset: unset_fields(&event.changes),
         };
         let near_view = |near: &'a NearMiss| NearView {
             rule: &near.rule,
@@ -146,7 +138,7 @@ impl<'a> LineView<'a> {
             self.number.to_string(),
             self.line.to_owned(),
             self.rules.iter().map(|rule| rule.rule).collect::<Vec<_>>().join(" "),
-            serde_json::to_string(&self.events).unwrap_or_default(),
+            json_cell(&self.events),
             self.failed.to_string(),
             self.near.as_ref().map_or_else(String::new, |near| near.rule.to_owned()),
         ]
@@ -177,7 +169,7 @@ fn write_line(
     for event in &tried.events {
         let (entity, name) = (style.heading(&event.entity), style.event(printable(&event.name)));
         writeln!(output, "  -> {entity} {name}")?;
-        let changes = changes_on_one_line(event);
+        let changes = changes_on_one_line(&event.changes);
         if !changes.is_empty() {
             write_indented(output, "     ", &changes)?;
         }
@@ -242,16 +234,15 @@ fn write_counts(
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let style = output.style;
-    let number = |number: u64| grouped(number);
     writeln!(
         output,
         "{} lines, {} matched, {} not",
-        number(lines as u64),
-        number(matched as u64),
-        number((lines - matched) as u64)
+        grouped(lines as u64),
+        grouped(matched as u64),
+        grouped((lines - matched) as u64)
     )?;
     if failed > 0 {
-        let told = format!("{} events could not be made", number(failed));
+        let told = format!("{} events could not be made", grouped(failed));
         writeln!(output, "{}", style.bad(told))?;
     }
     writeln!(output)?;
@@ -263,9 +254,9 @@ fn write_counts(
     for (rule, count) in counts {
         let row = format!(
             "{:>9} {:>9} {:>7}  {rule}",
-            number(count.matched),
-            number(count.events),
-            number(count.failed)
+            grouped(count.matched),
+            grouped(count.events),
+            grouped(count.failed)
         );
         match count.matched {
             0 => writeln!(output, "{}", style.faint(row))?,
