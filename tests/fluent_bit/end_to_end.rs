@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ const LINES: u64 = 100_000;
 const LINES_PER_SECOND: u32 = 4_000;
 /// Every six seconds.
 const ROTATE_EVERY: u64 = 24_000;
+const _: () = assert!(LINES / ROTATE_EVERY >= 3, "files are renamed often enough");
 const MOMENTS: usize = 20_000;
 /// How long nothing may move before what is missing counts as lost.
 const SETTLED_WITHIN: Duration = Duration::from_secs(240);
@@ -74,15 +76,17 @@ impl Cluster {
     fn run_shop<const N: usize>(
         &self,
         halt_after: [u64; N],
-        trouble: impl FnOnce([Halt; N]) -> Result<()> + Send,
+        trouble: impl FnOnce([Halt; N], &AtomicBool) -> Result<()> + Send,
     ) -> Result<Truth> {
+        let written = AtomicBool::new(false);
         let config = ShopConfig { amount: Amount::Lines(LINES), ..ShopConfig::one_day(LINES) };
         let mut logs = RotatingLogs::new(&self.folder, LINES_PER_SECOND, ROTATE_EVERY);
         let halts = halt_after.map(|lines| logs.halt_after(lines));
         thread::scope(|scope| {
-            let troubled = scope.spawn(|| trouble(halts));
+            let troubled = scope.spawn(|| trouble(halts, &written));
             let mut recorder = TruthRecorder::default();
             let summary = generate(&config, &mut logs, Some(&mut recorder));
+            written.store(true, Ordering::Relaxed);
             troubled.join().map_err(|_| anyhow::anyhow!("the trouble failed"))??;
             ensure!(summary?.lines == LINES, "the shop wrote too little");
             Ok(recorder.finish())
@@ -197,7 +201,7 @@ fn every_state_is_the_shops_truth() -> Result<()> {
         .output()?;
     ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
     let cluster = Cluster::start(binary, Some(store), |configuration| configuration)?;
-    let truth = cluster.run_shop([], |[]| Ok(()))?;
+    let truth = cluster.run_shop([], |[], _| Ok(()))?;
     cluster.settles_on(&truth)?;
     let shown = statetrail()?
         .args(["show", "statetrail/filter/node-1", "--store", &cluster.store, "--output", "json"])
@@ -218,7 +222,7 @@ fn nothing_is_lost_or_doubled_in_trouble() -> Result<()> {
     };
     let cluster = Cluster::start(binary, None, without_positions)?;
     let halts = [ROTATE_EVERY, ROTATE_EVERY + ROTATE_EVERY / 2];
-    let truth = cluster.run_shop(halts, |halts| trouble(&cluster, halts))?;
+    let truth = cluster.run_shop(halts, |halts, written| trouble(&cluster, halts, written))?;
     cluster.settles_on(&truth)?;
     let (stored, expected) = counts(&cluster)?;
     ensure!(stored == expected, "{stored} events are stored, an import finds {expected}");
@@ -226,7 +230,7 @@ fn nothing_is_lost_or_doubled_in_trouble() -> Result<()> {
 }
 
 /// Kafka is away for a minute, Fluent Bit is killed, and rules change all along.
-fn trouble(cluster: &Cluster, [rotated, between]: [Halt; 2]) -> Result<()> {
+fn trouble(cluster: &Cluster, [rotated, between]: [Halt; 2], written: &AtomicBool) -> Result<()> {
     let rules = cluster.folder.join("rules/shop.yaml");
     let text = fs::read_to_string(&rules)?;
     let change = |number: u32| {
@@ -252,6 +256,7 @@ fn trouble(cluster: &Cluster, [rotated, between]: [Halt; 2]) -> Result<()> {
         thread::sleep(Duration::from_secs(10));
         change(number)?;
     }
+    ensure!(written.load(Ordering::Relaxed), "the shop has more to write than was thought");
     cluster.kafka.server()?.resume()?;
     Ok(())
 }
@@ -263,7 +268,7 @@ fn trouble(cluster: &Cluster, [rotated, between]: [Halt; 2]) -> Result<()> {
 fn with_positions_a_kill_loses_no_more_than_is_under_way() -> Result<()> {
     let Some(binary) = FluentBit::binary() else { return Ok(()) };
     let cluster = Cluster::start(binary, None, |configuration| configuration)?;
-    cluster.run_shop([], |[]| {
+    cluster.run_shop([], |[], _| {
         for _ in 0..3 {
             thread::sleep(Duration::from_secs(6));
             cluster.fluent_bit.server().kill()?;
