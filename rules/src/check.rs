@@ -5,8 +5,7 @@ use statetrail_event::{Change, Event, Time, cloudevents};
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::extract::{Extractor, Line};
-use crate::file::{ExpectedEvent, Rule, RuleFile, Sample, base_name};
-use crate::glob::Glob;
+use crate::file::{ExpectedEvent, Rule, Sample, base_name};
 use crate::origin::Origin;
 use crate::set::{self, RuleSet, RuleText, ScopeId};
 use crate::shadow::shadowing;
@@ -16,17 +15,15 @@ use crate::shadow::shadowing;
 /// another file takes first.
 pub fn check(texts: &[RuleText]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
-    let (mut all, _) = RuleSet::parse(texts);
+    // A file that is alone has no neighbours.
+    let mut all = (texts.len() > 1).then(|| RuleSet::parse(texts).0);
     for (text, namesake) in set::in_order(texts) {
-        let (mut rules, faults) = RuleSet::parse(std::slice::from_ref(text));
         let mut report = Report::new(&text.name, &text.text);
-        report.diagnostics = faults;
+        (_, report.diagnostics) = check_one(text);
         if let Some(other) = namesake {
             set::report_namesake(other, &mut report);
-        }
-        check_samples(&mut rules, &mut report);
-        if namesake.is_none() {
-            check_neighbours(&mut all, &text.name, &mut report);
+        } else if let Some(all) = &mut all {
+            check_neighbours(all, &text.name, &mut report);
         }
         report.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         diagnostics.append(&mut report.diagnostics);
@@ -34,19 +31,20 @@ pub fn check(texts: &[RuleText]) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// A namespace and a container to which a file applies.
-fn place_of(file: &RuleFile) -> (String, String) {
-    // A glob stands for names; with its stars taken out it is one of them.
-    let plain = |glob: Option<&Glob>| {
-        glob.map_or_else(String::new, |glob| glob.text().replace('*', "").replace('?', "x"))
-    };
-    (plain(file.namespaces.first()), plain(file.containers.first()))
+/// Checks one rule file as [`check`] does and gives its rules as well, or none if it cannot be used.
+pub fn check_one(text: &RuleText) -> (RuleSet, Vec<Diagnostic>) {
+    let (mut rules, faults) = RuleSet::parse(std::slice::from_ref(text));
+    let mut report = Report::new(&text.name, &text.text);
+    report.diagnostics = faults;
+    check_samples(&mut rules, &mut report);
+    report.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+    (rules, report.diagnostics)
 }
 
 /// Warns of samples whose line another file takes first, where both apply.
 fn check_neighbours(all: &mut RuleSet, name: &str, report: &mut Report<'_>) {
     let Some(number) = all.files().iter().position(|file| *file.name == *name) else { return };
-    let (namespace, container) = place_of(&all.files()[number]);
+    let (namespace, container) = all.files()[number].sample_place();
     let Some(scope) = all.scope(&namespace, &container) else { return };
     let mut extractor = Extractor::new();
     let rules = &*all;
@@ -70,10 +68,8 @@ fn check_neighbours(all: &mut RuleSet, name: &str, report: &mut Report<'_>) {
 }
 
 fn check_samples(rules: &mut RuleSet, report: &mut Report<'_>) {
-    let Some(file) = rules.files().first() else { return };
-    let (namespace, container) = place_of(file);
+    let Some((namespace, container)) = rules.sample_place() else { return };
     let Some(scope) = rules.scope(&namespace, &container) else { return };
-    let namespace = if namespace.is_empty() { "namespace".to_owned() } else { namespace };
     let Some(file) = rules.files().first() else { return };
     let origin = Origin::plain(Some(&namespace), None, None);
     let mut extractor = Extractor::new();

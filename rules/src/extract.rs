@@ -4,6 +4,8 @@ mod captures;
 mod emission;
 mod near;
 
+use std::ops::Range;
+
 use statetrail_event::cloudevents::Form;
 use statetrail_event::{Event, Time, ValueRef};
 
@@ -286,6 +288,22 @@ impl Matched<'_> {
     pub fn captures(&self) -> impl Iterator<Item = (&str, Option<ValueRef<'_>>)> {
         let value = |slot: usize| self.captures.value(slot as u8).flatten();
         self.rule.names.iter().enumerate().map(move |(slot, name)| (name, value(slot)))
+    }
+
+    /// Where each capture stands in [`Matched::line`], in bytes and in the order of
+    /// [`Matched::captures`]; `None` where the line has it in another form, or not at all.
+    pub fn places(&self) -> impl Iterator<Item = Option<Range<usize>>> {
+        (0..self.rule.names.len()).map(|slot| self.captures.place(slot as u8))
+    }
+
+    /// The line as the rule saw it: without newline, redacted.
+    pub fn line(&self) -> &[u8] {
+        self.line
+    }
+
+    /// Whether something in the line was starred out.
+    pub fn is_redacted(&self) -> bool {
+        self.starred
     }
 }
 

@@ -28,7 +28,7 @@ mod shadow;
 mod template;
 mod yaml;
 
-pub use check::check;
+pub use check::{check, check_one};
 pub use diagnostic::{Diagnostic, Severity};
 pub use extract::{Extractor, Json, Line, Matched, NearMiss, Outcome, RuleCount};
 pub use origin::{ContainerName, Origin};

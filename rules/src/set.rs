@@ -200,6 +200,17 @@ impl RuleSet {
         })
     }
 
+    /// The lines of their files on which rules begin, from 1, in the order of their numbers.
+    pub fn rule_lines(&self) -> impl Iterator<Item = usize> {
+        self.files.iter().flat_map(|file| &file.rules).map(|rule| rule.place.line)
+    }
+
+    /// A namespace and a container to which the first file applies: its samples are taken to be from
+    /// there.
+    pub fn sample_place(&self) -> Option<(String, String)> {
+        self.files.first().map(RuleFile::sample_place)
+    }
+
     /// The names of the files in force.
     pub fn file_names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| &*file.name)

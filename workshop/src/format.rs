@@ -5,9 +5,9 @@
 
 use std::fmt::Write as _;
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
 use statetrail_rules::is_plain_text;
 
+use crate::tree::{FormatError, Kind, Node, error, parse, same};
 use crate::yaml::{in_quotes, quoted};
 
 /// Columns that a line may have.
@@ -31,17 +31,6 @@ const ORDER: [&str; 14] = [
     "event",
     "set",
 ];
-
-/// Why a text cannot be formatted: it is no YAML that a rule file may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FormatError {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-}
 
 /// Writes a rule file in the usual form.
 ///
@@ -67,140 +56,6 @@ pub fn format(text: &str) -> Result<String, FormatError> {
     is_same
         .then_some(formatted)
         .ok_or_else(|| error(1, 1, "this cannot be formatted; it is left as it is"))
-}
-
-struct Node {
-    kind: Kind,
-    /// The lines that it stands on.
-    start: usize,
-    end: usize,
-}
-
-enum Kind {
-    Scalar { text: String, plain: bool },
-    Seq(Vec<Node>),
-    Map(Vec<(Node, Node)>),
-}
-
-fn error(line: usize, column: usize, message: &str) -> FormatError {
-    FormatError { line, column, message: message.to_owned() }
-}
-
-struct Open {
-    start: usize,
-    is_map: bool,
-    children: Vec<Node>,
-}
-
-/// The document, and where its scalars stand, in characters.
-fn parse(text: &str) -> Result<(Node, Vec<std::ops::Range<usize>>), FormatError> {
-    let mut open: Vec<Open> = Vec::new();
-    let (mut root, mut scalars) = (None, Vec::new());
-    let characters: Vec<char> = text.chars().collect();
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|fault| {
-            error(
-                fault.marker().line(),
-                fault.marker().col() + 1,
-                &format!("not YAML: {}", fault.info()),
-            )
-        })?;
-        let refused = |what: &str| Err(error(span.start.line(), span.start.col() + 1, what));
-        let node = match event {
-            Event::Scalar(value, style, anchor, tag) => {
-                if anchor > 0 || tag.is_some() {
-                    return refused("anchors and tags are not supported in rule files");
-                }
-                let (start, end) = (span.start.index(), span.end.index());
-                scalars.push(start..end_of_quotes(&characters, start, style).unwrap_or(end));
-                let plain = style == ScalarStyle::Plain;
-                let kind = Kind::Scalar { text: value.into_owned(), plain };
-                Node { kind, start: span.start.line(), end: span.end.line() }
-            }
-            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag)
-                if anchor > 0 || tag.is_some() =>
-            {
-                return refused("anchors and tags are not supported in rule files");
-            }
-            Event::SequenceStart(..) => {
-                open.push(Open { start: span.start.line(), is_map: false, children: Vec::new() });
-                continue;
-            }
-            Event::MappingStart(..) => {
-                open.push(Open { start: span.start.line(), is_map: true, children: Vec::new() });
-                continue;
-            }
-            Event::SequenceEnd | Event::MappingEnd => match open.pop() {
-                Some(closed) => close(closed, span.end.line()),
-                None => continue,
-            },
-            Event::Alias(_) => return refused("aliases are not supported in rule files"),
-            Event::DocumentStart(_) if root.is_some() => {
-                return refused("a rule file holds one YAML document, here begins another");
-            }
-            _ => continue,
-        };
-        match open.last_mut() {
-            Some(parent) => parent.children.push(node),
-            None => root = Some(node),
-        }
-    }
-    root.map(|root| (root, scalars)).ok_or_else(|| error(1, 1, "the rule file is empty"))
-}
-
-/// Where a scalar in quotes ends: the parser counts what follows it on its line as a part of it.
-fn end_of_quotes(characters: &[char], start: usize, style: ScalarStyle) -> Option<usize> {
-    let (quote, escape) = match style {
-        ScalarStyle::SingleQuoted => ('\'', '\''),
-        ScalarStyle::DoubleQuoted => ('"', '\\'),
-        _ => return None,
-    };
-    let mut at = start + 1;
-    loop {
-        let is_escaped = *characters.get(at)? == escape
-            && (escape == '\\' || characters.get(at + 1) == Some(&quote));
-        match characters[at] {
-            _ if is_escaped => at += 2,
-            character if character == quote => return Some(at + 1),
-            _ => at += 1,
-        }
-    }
-}
-
-fn close(closed: Open, end: usize) -> Node {
-    // A block ends where its last part does, not where the next thing begins.
-    let last = closed.children.last().map_or(closed.start, |child| child.end);
-    let end = end.min(last.max(closed.start));
-    let kind = if closed.is_map {
-        let mut pairs = Vec::new();
-        let mut children = closed.children.into_iter();
-        while let (Some(key), Some(value)) = (children.next(), children.next()) {
-            pairs.push((key, value));
-        }
-        Kind::Map(pairs)
-    } else {
-        Kind::Seq(closed.children)
-    };
-    Node { kind, start: closed.start, end }
-}
-
-/// Whether two documents mean the same; the order of keys does not matter.
-fn same(one: &Node, other: &Node) -> bool {
-    match (&one.kind, &other.kind) {
-        (Kind::Scalar { text: a, plain: p }, Kind::Scalar { text: b, plain: q }) => {
-            a == b && (p == q || is_plain_text(a))
-        }
-        (Kind::Seq(a), Kind::Seq(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(one, other)| same(one, other))
-        }
-        (Kind::Map(a), Kind::Map(b)) => {
-            let finds = |(key, value): &(Node, Node)| {
-                b.iter().any(|(other, its)| same(key, other) && same(value, its))
-            };
-            a.len() == b.len() && a.iter().all(finds)
-        }
-        _ => false,
-    }
 }
 
 struct Comment {

@@ -4,22 +4,27 @@
 //! their forms, and what comes back in several forms is taken for the id of an entity.
 
 mod compare;
+mod drain;
 mod entity;
 mod fields;
 mod format;
 mod forms;
 mod message;
 mod pattern;
+mod sample;
 mod schema;
 mod suggest;
 mod template;
 mod token;
+mod tree;
 mod trial;
 mod yaml;
 
 pub use compare::{Difference, compare};
-pub use format::{FormatError, format};
+pub use format::format;
 pub use forms::{Form, forms};
+pub use sample::add_sample;
 pub use schema::schema;
 pub use suggest::{Suggestion, suggest};
-pub use trial::{MatchedRule, Trial, Tried};
+pub use tree::FormatError;
+pub use trial::{Capture, MatchedRule, Trial, Tried};

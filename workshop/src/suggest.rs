@@ -12,7 +12,7 @@ use crate::pattern::{Pattern, field_name, pattern_of};
 use crate::template::{Parsed, Place, Source, Template, mine};
 use crate::token::{Class, Token};
 use crate::trial::Trial;
-use crate::yaml::{quoted, write_sample};
+use crate::yaml::{quoted, sample_item};
 
 /// A rule file that seems worth having.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,7 +278,8 @@ impl Proposal {
             set.extend(draft.pattern.fields.iter().map(|field| format!("{field}: <{field}>")));
             let _ = writeln!(text, "        set: {{{}}}", set.join(", "));
             if !draft.events.is_empty() {
-                write_sample(&mut text, lines[draft.sample].line, &draft.events);
+                text.push_str("    samples:\n");
+                text.push_str(&sample_item(6, lines[draft.sample].line, &draft.events));
             }
         }
         text

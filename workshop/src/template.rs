@@ -1,19 +1,13 @@
 //! Lines that say the same with other words in some places.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use logdrain::Miner;
-
+use crate::drain::Drain;
 use crate::fields::{Fields, fields_of};
 use crate::message::message_start;
 use crate::token::{Class, Token, Words};
 
-/// Share of the words that lines of one template have in common.
-const ALIKE: f64 = 0.75;
-/// Forms that begin alike and are told apart; of more, those that have not come for long are forgotten, or
-/// free text would cost more with every line.
-const FORMS_ALIKE: usize = 200;
 /// Chunks of a message that are looked at.
 const CHUNKS: usize = 60;
 
@@ -85,25 +79,15 @@ pub(crate) struct Template {
 /// Groups lines by their forms, in the order in which the forms appear. Lines without a word are left
 /// out.
 pub(crate) fn mine(lines: &[Parsed<'_>]) -> Vec<Template> {
-    let miner = Miner::builder()
-        .sim_threshold(ALIKE)
-        .max_clusters_per_leaf(FORMS_ALIKE)
-        .parametrize_numeric_tokens(false)
-        .build();
-    // The options are ours and hold.
-    let Ok(miner) = miner else { return Vec::new() };
+    let mut drain = Drain::default();
     let mut templates: Vec<Template> = Vec::new();
-    let mut known: HashMap<u64, usize> = HashMap::new();
     for (number, line) in lines.iter().enumerate() {
-        let form = form_of(line);
-        if form.is_empty() {
-            continue;
-        }
-        let index = *known.entry(miner.add(&form).cluster_id).or_insert_with(|| {
+        let Some(template) = drain.add(&form_of(line)) else { continue };
+        // Their numbers are given in order.
+        if template == templates.len() {
             templates.push(Template { lines: Vec::new() });
-            templates.len() - 1
-        });
-        templates[index].lines.push(number);
+        }
+        templates[template].lines.push(number);
     }
     join_by_names(lines, templates)
 }

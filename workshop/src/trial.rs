@@ -1,5 +1,7 @@
 //! Rules tried on lines: which rule matched, what it captured, what came of it; or what was lacking.
 
+use std::ops::Range;
+
 use statetrail_event::{Event, Time};
 use statetrail_rules::{Extractor, Line, NearMiss, Origin, RuleCount, RuleSet, ScopeId};
 
@@ -16,9 +18,19 @@ pub struct Trial {
 pub struct MatchedRule {
     /// The rule, as events carry it.
     pub rule: String,
-    /// Captures with their values as text; `None` where an optional part was missing or a value does
-    /// not fit its type.
-    pub captures: Vec<(String, Option<String>)>,
+    /// What it captured, in the order of its match.
+    pub captures: Vec<Capture>,
+}
+
+/// A part of a line that a rule has a name for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// The name.
+    pub name: String,
+    /// The value as text; `None` where an optional part was missing or it does not fit its type.
+    pub text: Option<String>,
+    /// Where it stands, in bytes of the line as rules see it; `None` where it has another form there.
+    pub place: Option<Range<usize>>,
 }
 
 /// What became of a line.
@@ -30,6 +42,8 @@ pub struct Tried {
     pub events: Vec<Event>,
     /// Events that could not be made: a value does not fit its type, or a name is not allowed.
     pub failed: u32,
+    /// The line as rules saw it, if something in it was starred out.
+    pub redacted: Option<String>,
 }
 
 impl Trial {
@@ -43,6 +57,14 @@ impl Trial {
         Trial { rules, scope, origin, extractor: Extractor::new() }
     }
 
+    /// Tries the rules of a file where its samples are taken to be from.
+    pub fn of_file(mut rules: RuleSet) -> Trial {
+        let (namespace, container) = rules.sample_place().unwrap_or_default();
+        let scope = rules.scope(&namespace, &container);
+        let origin = Origin::plain(Some(&namespace), None, None);
+        Trial { rules, scope, origin, extractor: Extractor::new() }
+    }
+
     /// Whether any rule applies to the lines.
     pub fn has_rules(&self) -> bool {
         self.scope.is_some()
@@ -50,18 +72,22 @@ impl Trial {
 
     /// Tries the rules on a line; times do not matter here.
     pub fn line(&mut self, line: &[u8]) -> Tried {
-        let mut matched = Vec::new();
-        let Some(scope) = self.scope else {
-            return Tried { matched, events: Vec::new(), failed: 0 };
-        };
+        let mut tried =
+            Tried { matched: Vec::new(), events: Vec::new(), failed: 0, redacted: None };
+        let Some(scope) = self.scope else { return tried };
         self.extractor.matches(&self.rules, scope, line, &mut |found| {
-            let text = |value: statetrail_event::ValueRef<'_>| value.to_value().to_string();
-            let captures = found.captures().map(|(name, value)| (name.to_owned(), value.map(text)));
+            let captures = found.captures().zip(found.places()).map(|((name, value), place)| {
+                let text = value.map(|value| value.to_value().to_string());
+                Capture { name: name.to_owned(), text, place }
+            });
             let rule = found.rule_name().to_owned();
-            matched.push(MatchedRule { rule, captures: captures.collect() });
+            tried.matched.push(MatchedRule { rule, captures: captures.collect() });
+            if found.is_redacted() {
+                tried.redacted = Some(String::from_utf8_lossy(found.line()).into_owned());
+            }
         });
-        let (events, failed) = self.events(line);
-        Tried { matched, events, failed }
+        (tried.events, tried.failed) = self.events(line);
+        tried
     }
 
     /// The names of the rules that match a line, in order.
@@ -87,6 +113,11 @@ impl Trial {
         let line = Line { bytes: line, time: Time::from_nanos(0), position: 0, offset: None };
         let outcome = self.extractor.events(&self.rules, scope, &self.origin, &line, &mut events);
         (events, outcome.failed)
+    }
+
+    /// The rules, to ask for their names and places.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
     }
 
     /// How often each rule was at work on the lines so far, in the order in which they stand in the
@@ -133,10 +164,12 @@ rules:
         let tried = trial.line(b"x order o-1 payment accepted amount=12.50 by card");
         let captures = &tried.matched[0].captures;
         let value = |name: &str| {
-            captures.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone())
+            captures.iter().find(|known| known.name == name).and_then(|it| it.text.clone())
         };
         assert_eq!(tried.matched[0].rule, "shop.yaml/paid");
         assert_eq!((value("order"), value("amount")), (Some("o-1".into()), Some("12.5".into())));
+        let places: Vec<_> = captures.iter().map(|capture| capture.place.clone()).collect();
+        assert_eq!(places, [Some(8..11), Some(36..41), Some(45..49)]);
         assert_eq!((tried.events.len(), tried.failed), (1, 0));
         let tried = trial.line(br#"{"msg":"parcel p moved","to":{"city":"Rom"}}"#);
         assert_eq!((tried.matched.len(), tried.events.len(), tried.failed), (1, 0, 1));

@@ -40,15 +40,19 @@ fn is_special(text: &str) -> bool {
         .any(|word| word.eq_ignore_ascii_case(text))
 }
 
-/// Adds a sample of a rule: a line and its events.
-pub(crate) fn write_sample(text: &mut String, line: &str, events: &[Event]) {
+/// A sample of a rule as an item of a list, so far to the right: a line and its events.
+pub(crate) fn sample_item(indent: usize, line: &str, events: &[Event]) -> String {
+    let (mut text, pad) = (String::new(), " ".repeat(indent));
     // Writing to a string cannot fail, here and below.
-    let _ = writeln!(text, "    samples:");
-    let _ = writeln!(text, "      - line: {}", in_quotes(line));
-    text.push_str("        events:\n");
+    let _ = writeln!(text, "{pad}- line: {}", in_quotes(line));
+    if events.is_empty() {
+        let _ = writeln!(text, "{pad}  events: []");
+        return text;
+    }
+    let _ = writeln!(text, "{pad}  events:");
     for event in events {
-        let _ = writeln!(text, "          - entity: {}", quoted(event.entity.subject()));
-        let _ = writeln!(text, "            event: {}", quoted(&event.name));
+        let _ = writeln!(text, "{pad}    - entity: {}", quoted(event.entity.subject()));
+        let _ = writeln!(text, "{pad}      event: {}", quoted(&event.name));
         let changes = event.changes.iter();
         let set: Vec<String> = changes
             .clone()
@@ -56,14 +60,15 @@ pub(crate) fn write_sample(text: &mut String, line: &str, events: &[Event]) {
             .map(|(field, value)| format!("{}: {}", quoted(field), scalar(value)))
             .collect();
         if !set.is_empty() {
-            let _ = writeln!(text, "            set: {{{}}}", set.join(", "));
+            let _ = writeln!(text, "{pad}      set: {{{}}}", set.join(", "));
         }
         let unset: Vec<String> =
             changes.filter(|it| it.value.is_none()).map(|it| quoted(&it.field)).collect();
         if !unset.is_empty() {
-            let _ = writeln!(text, "            unset: [{}]", unset.join(", "));
+            let _ = writeln!(text, "{pad}      unset: [{}]", unset.join(", "));
         }
     }
+    text
 }
 
 fn scalar(value: &Value) -> String {

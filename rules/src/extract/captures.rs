@@ -1,5 +1,7 @@
 //! What a rule's match captured, and the values of it.
 
+use std::ops::Range;
+
 use statetrail_event::ValueRef;
 
 use crate::capture::{CaptureType, number_value, unescaped};
@@ -68,10 +70,7 @@ impl Slots {
     pub(super) fn take_line(&mut self, pattern: &Pattern, line: &[u8]) -> bool {
         for (slot, kind) in pattern.captures() {
             let Some(Some(span)) = self.spans.get(usize::from(slot)).copied() else { continue };
-            let taken = match kind {
-                CaptureType::Quoted => self.quoted(span, line),
-                _ => Slot { span, in_texts: false, kind: Kind::Typed(kind) },
-            };
+            let taken = self.of_line(span, kind, line);
             self.put(slot, taken);
         }
         true
@@ -135,34 +134,57 @@ impl Slots {
         line: &[u8],
         scratch: &mut Scratch,
     ) -> bool {
-        self.value.clear();
-        let text = slice(line, field.span);
-        match field.kind {
-            FieldKind::Escaped => unescape_into(text, &mut self.value),
-            _ => self.value.extend_from_slice(text),
-        }
         self.spans.clear();
         self.spans.resize(self.slots.len(), None);
-        if pattern.find(&self.value, 0, &mut self.spans, scratch).is_none() {
+        let text = slice(line, field.span);
+        // A value without escapes is matched where it stands.
+        let is_escaped = field.kind == FieldKind::Escaped;
+        self.value.clear();
+        if is_escaped {
+            unescape_into(text, &mut self.value);
+        }
+        let value = if is_escaped { &self.value[..] } else { text };
+        if pattern.find(value, 0, &mut self.spans, scratch).is_none() {
             return false;
         }
         for (slot, kind) in pattern.captures() {
             let Some(Some(span)) = self.spans.get(usize::from(slot)).copied() else { continue };
-            let captured = match kind {
-                CaptureType::Quoted => {
-                    let inner = Span { start: span.start + 1, end: span.end - 1 };
-                    unescaped(slice(&self.value, inner)).into_owned()
-                }
-                _ => slice(&self.value, span).to_vec(),
+            let taken = if is_escaped {
+                self.of_value(span, kind)
+            } else {
+                let shift = field.span.start;
+                let span = Span { start: span.start + shift, end: span.end + shift };
+                self.of_line(span, kind, line)
             };
-            let kind = match kind {
-                CaptureType::Quoted => CaptureType::Any,
-                other => other,
-            };
-            let span = self.keep(&captured);
-            self.put(slot, Slot { span, in_texts: true, kind: Kind::Typed(kind) });
+            self.put(slot, taken);
         }
         true
+    }
+
+    /// A capture in the line itself.
+    fn of_line(&mut self, span: Span, kind: CaptureType, line: &[u8]) -> Slot {
+        match kind {
+            CaptureType::Quoted => self.quoted(span, line),
+            _ => Slot { span, in_texts: false, kind: Kind::Typed(kind) },
+        }
+    }
+
+    /// A capture in a value that stands in the line with escapes only.
+    fn of_value(&mut self, span: Span, kind: CaptureType) -> Slot {
+        let start = self.texts.len() as u32;
+        let kind = match kind {
+            CaptureType::Quoted => {
+                let inner = Span { start: span.start + 1, end: span.end - 1 };
+                self.texts.extend_from_slice(&unescaped(slice(&self.value, inner)));
+                CaptureType::Any
+            }
+            other => {
+                self.texts.extend_from_slice(slice(&self.value, span));
+                other
+            }
+        };
+        let span = Span { start, end: self.texts.len() as u32 };
+        Slot { span, in_texts: true, kind: Kind::Typed(kind) }
     }
 
     fn put(&mut self, slot: u8, taken: Slot) {
@@ -197,6 +219,12 @@ impl<'a> Captures<'a> {
     pub(crate) fn text(&self, slot: u8) -> Option<&'a [u8]> {
         let slot = self.slot(slot)?;
         Some(slice(if slot.in_texts { self.texts } else { self.line }, slot.span))
+    }
+
+    /// Where the captured text stands in the line, if it stands there as it is.
+    pub(crate) fn place(&self, slot: u8) -> Option<Range<usize>> {
+        let Slot { span, in_texts: false, .. } = self.slot(slot)? else { return None };
+        Some(span.start as usize..span.end as usize)
     }
 
     /// The captured text as a value of its own type. The outer `None`: the capture took no part

@@ -31,6 +31,19 @@ pub(crate) struct RuleFile {
     pub(crate) home: Option<Home>,
 }
 
+impl RuleFile {
+    /// A namespace and a container to which the file applies.
+    pub(crate) fn sample_place(&self) -> (String, String) {
+        // A glob stands for names; with its stars taken out it is one of them.
+        let plain = |glob: Option<&Glob>| {
+            glob.map_or_else(String::new, |glob| glob.text().replace('*', "").replace('?', "x"))
+        };
+        let namespace = plain(self.namespaces.first());
+        let namespace = if namespace.is_empty() { "namespace".to_owned() } else { namespace };
+        (namespace, plain(self.containers.first()))
+    }
+}
+
 /// The namespace that events of plain files get: the first one that the file names exactly.
 pub(crate) struct Home {
     pub(crate) namespace: Box<str>,

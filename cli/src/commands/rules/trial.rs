@@ -108,7 +108,7 @@ impl<'a> LineView<'a> {
             captures: matched
                 .captures
                 .iter()
-                .map(|(name, value)| (&**name, value.as_deref()))
+                .map(|capture| (&*capture.name, capture.text.as_deref()))
                 .collect(),
         };
         let made = |event: &'a statetrail_event::Event| MadeView {
@@ -157,9 +157,9 @@ fn write_line(
     }
     for matched in &tried.matched {
         writeln!(output, "  {}", style.good(&matched.rule))?;
-        let captures = matched.captures.iter().map(|(name, value)| match value {
-            Some(value) => format!("{name}={value}"),
-            None => format!("{name} has no value"),
+        let captures = matched.captures.iter().map(|capture| match &capture.text {
+            Some(text) => format!("{}={text}", capture.name),
+            None => format!("{} has no value", capture.name),
         });
         let captures = captures.collect::<Vec<_>>().join(" ");
         if !captures.is_empty() {
