@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SERVERS = $(CARGO) run --quiet -p statetrail-servers --
 
-.PHONY: help demo stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query bench-serve bench-edge filter filter-ahead fuzz
+.PHONY: help demo playground stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query bench-serve bench-edge filter filter-ahead fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,9 +29,13 @@ check: wasm-target ## formatting, lints and documentation, warnings as errors
 	$(CARGO) clippy -p statetrail-filter --target wasm32-wasip1 --profile filter -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
-# Without rustup the target has to come with the toolchain; the tests say so if it is missing.
+playground: wasm-target ## the playground as static files in target/playground, for any web server
+	$(CARGO) run --quiet -p statetrail-playground-files -- target/playground
+	@echo target/playground/index.html
+
+# Without rustup the targets have to come with the toolchain; the tests say so if one is missing.
 wasm-target:
-	@if command -v rustup >/dev/null 2>&1; then rustup target add wasm32-wasip1; fi
+	@if command -v rustup >/dev/null 2>&1; then rustup target add wasm32-wasip1 wasm32-unknown-unknown; fi
 
 bench-extract: ## lines to events, beside RegexSet with captures; ARGS="100000 match10-rules10" for more lines and a part
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-extract -- $(ARGS)

@@ -164,7 +164,9 @@ async fn carry(State(app): State<App>, request: Request, next: Next) -> Response
     app.metrics().requested(&route, response.status().as_u16(), start.elapsed());
     let headers = response.headers_mut();
     for (name, value) in SECURITY {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        // A page that needs another policy has it already.
+        let name = HeaderName::from_static(name);
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));

@@ -110,6 +110,16 @@ impl Browser {
             .clone()
     }
 
+    /// What an asynchronous script returns.
+    pub(crate) fn run_later(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; \
+             (async () => {{ {script} }})().then(done, (error) => done(`failed: ${{error}}`))"
+        );
+        let run = self.driver.execute_async(script, Vec::new());
+        self.runtime.block_on(run).unwrap().json().clone()
+    }
+
     /// The text that is to be read in an element.
     pub(crate) fn text(&self, selector: &str) -> String {
         let script = format!("return document.querySelector({})?.innerText ?? ''", json!(selector));

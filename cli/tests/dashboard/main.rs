@@ -11,6 +11,7 @@ mod browser;
 mod common;
 mod live;
 mod looks;
+mod playground;
 mod serving;
 mod time;
 mod tokens;

@@ -110,6 +110,7 @@ impl Page {
                             (title)
                         }
                     }
+                    a href="/playground/" title="Try rules on lines" { "Playground" }
                 }
                 form.go action="/go" method="get" role="search" {
                     label.unseen for="go-name" { "Entity" }

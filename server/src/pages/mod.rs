@@ -15,6 +15,7 @@ mod lifecycle;
 mod login;
 mod overview;
 mod pieces;
+mod playground;
 mod refused;
 
 use axum::Router;
@@ -45,5 +46,11 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
         .layer(from_fn(login::own_pages_only));
-    Router::new().merge(guarded).merge(door).route("/assets/{file}", get(assets::asset))
+    // What holds nothing of anybody needs no token.
+    let open = Router::new()
+        .route("/assets/{file}", get(assets::asset))
+        .route("/playground", get(playground::folder))
+        .route("/playground/", get(playground::page))
+        .route("/playground/{file}", get(playground::file));
+    Router::new().merge(guarded).merge(door).merge(open)
 }
