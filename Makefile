@@ -20,8 +20,7 @@ stack-down: ## end what `make stack` started
 
 # Tests that break no server share those that run beside them.
 test: wasm-target ## every test
-	$(SERVERS) run $(CARGO) test --workspace --exclude statetrail-tests
-	$(CARGO) test --release -p statetrail-tests
+	$(SERVERS) run $(CARGO) test --workspace
 
 check: wasm-target ## formatting, lints and documentation, warnings as errors
 	$(CARGO) fmt --all -- --check

@@ -116,6 +116,9 @@ pub struct ImportArgs {
     /// pattern such as "%d.%m.%Y %H:%M:%S" [default: found from the first lines]
     #[arg(long, value_name = "FORMAT")]
     pub time_format: Option<TimeFormat>,
+    /// Pass over lines from before that time, as when the past is rebuilt with other rules
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
     /// How to show how far it is, on standard error
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub progress: ProgressChoice,
@@ -311,6 +314,14 @@ Examples:
   statetrail rules check shop.yaml --output jsonl
   statetrail rules check rules/ --github")]
     Check(CheckArgs),
+    /// Run every sample of rule files, also in the compiled filter
+    #[command(after_help = "\
+Examples:
+  statetrail rules test rules/
+  statetrail rules test rules/ --wasm statetrail_filter.wasm
+
+With --wasm each line goes through the filter as Fluent Bit would hand it over.")]
+    Test(RulesTestArgs),
     /// Try rules on lines: what matched, what it gave, what almost matched
     #[command(after_help = "\
 Examples:
@@ -367,6 +378,17 @@ pub struct CheckArgs {
     /// Write what is wrong as annotations of GitHub Actions
     #[arg(long)]
     pub github: bool,
+}
+
+/// See [`RulesCommand::Test`].
+#[derive(Debug, Args)]
+pub struct RulesTestArgs {
+    /// Rule files, or folders of them
+    #[arg(required = true, value_name = "FILE-OR-FOLDER")]
+    pub paths: Vec<PathBuf>,
+    /// The filter for Fluent Bit, a .wasm, to be tested as well
+    #[arg(long, value_name = "FILTER")]
+    pub wasm: Option<PathBuf>,
 }
 
 /// See [`RulesCommand::Try`].

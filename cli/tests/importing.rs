@@ -322,3 +322,20 @@ fn an_interrupted_import_tells_what_it_did_not_read() {
     }
     assert!(!answer.out.contains("app.log"), "it was read to its end: {}", answer.out);
 }
+
+/// The past is rebuilt by other rules beside the old events, from a moment on.
+#[test]
+fn what_is_older_than_asked_for_is_passed_over() {
+    let place = Place::new();
+    place.write("app.log", LOG);
+    let since = ["--since", "2026-11-22T10:00:30Z", "--utc", "-o", "json"].map(str::to_owned);
+    let arguments = import(&["app.log"]).into_iter().chain(since);
+    let report = place.run(arguments).expect_code(0).json();
+    let number = |field: &str| report[field].as_u64().unwrap();
+    assert!(number("earlier") > 0 && number("matched") > 0, "{report}");
+    assert_eq!(number("lines"), number("earlier") + number("matched") + number("unmatched"));
+    let events = place.run(["events", "--utc", "-o", "jsonl"]).expect_code(0).json_lines();
+    assert!(events.iter().all(|event| event["time"].as_str() >= Some("2026-11-22T10:00:30Z")));
+    let wrong = import(&["app.log", "--since", "soon"]);
+    place.run(wrong).expect_code(2).expect_error("--since");
+}

@@ -387,3 +387,54 @@ fn hot_and_dead_rules_are_told() {
     assert!(text.ends_with("\n1 rule, 1 without a line, on 2 nodes\n"), "{text}");
     place.run(["rules", "stats", "--at", "2020-01-01"]).expect_code(3);
 }
+
+/// The engines agree: what the native one and the compiled filter give for every shipped sample.
+#[test]
+fn every_sample_passes_in_the_compiled_filter_too() {
+    let filter = statetrail_servers::filter_module().unwrap();
+    let (filter, rules) = (filter.to_str().unwrap(), project_file("fluent-bit/rules"));
+    let place = Place::new();
+    let tested =
+        place.run(["rules", "test", rules.to_str().unwrap(), "--wasm", filter, "-o", "jsonl"]);
+    let samples = tested.expect_code(0).json_lines();
+    assert!(samples.len() > 300, "{} samples", samples.len());
+    for sample in &samples {
+        assert_eq!(sample["filter"], sample["want"], "{sample}");
+        assert_eq!(sample["native"], sample["want"], "{sample}");
+    }
+
+    // A sample that is wrong fails in both, and says so beside what was wanted.
+    place.write("shop.yaml", RULES.replacen("method: card", "method: cash", 1));
+    let tested = place.run(["rules", "test", "shop.yaml", "--wasm", filter]).expect_code(1);
+    assert!(tested.out.contains("the native engine gives\n"), "{}", tested.out);
+    assert!(tested.out.contains("the filter gives\n"), "{}", tested.out);
+    assert!(tested.out.contains(" 1 failed\n"), "{}", tested.out);
+
+    let wat = project_file("README.md");
+    let wrong = ["rules", "test", "shop.yaml", "--wasm", wat.to_str().unwrap()];
+    place.run(wrong).expect_code(1).expect_error("not a WASM module");
+    let engine = b"\0asm\x01\0\0\0";
+    std::fs::write(place.path("empty.wasm"), engine).unwrap();
+    let wrong = ["rules", "test", "shop.yaml", "--wasm", "empty.wasm"];
+    place.run(wrong).expect_code(1).expect_error("a WASM module, but not statetrail's filter");
+    let wrong = ["rules", "test", "shop.yaml", "--wasm", "gone.wasm"];
+    place.run(wrong).expect_code(1).expect_error("gone.wasm: cannot be read");
+}
+
+#[test]
+fn samples_are_run_and_what_differs_stands_side_by_side() {
+    let place = Place::new();
+    place.write("shop.yaml", RULES);
+    let tested = place.run(["rules", "test", "shop.yaml"]).expect_code(0);
+    assert!(tested.out.ends_with(" 0 failed\n"), "{}", tested.out);
+    place.write("shop.yaml", RULES.replacen("method: card", "method: cash", 1));
+    let tested = place.run(["rules", "test", "shop.yaml"]).expect_code(1);
+    let beside = |line: &str| line.contains("\"cash") && line.contains("\"card");
+    assert!(tested.out.lines().any(beside), "{}", tested.out);
+    assert!(tested.out.lines().all(|line| line.chars().count() <= 80), "{}", tested.out);
+    place.write("shop.yaml", "namespaces: [shop]\nrules: 5\n");
+    place
+        .run(["rules", "test", "shop.yaml"])
+        .expect_code(1)
+        .expect_error("the rules cannot be used");
+}

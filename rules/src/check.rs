@@ -1,13 +1,12 @@
 //! The check of rule files beyond their form: every rule can be reached and has samples, every sample
 //! gives what it says, and no other file takes its line.
 
-use statetrail_event::{Change, Event, Time, cloudevents};
-
 use crate::diagnostic::{Diagnostic, Report};
-use crate::extract::{Extractor, Line};
+use crate::extract::Extractor;
 use crate::file::{ExpectedEvent, Rule, Sample, base_name};
 use crate::origin::Origin;
-use crate::set::{self, RuleSet, RuleText, ScopeId};
+use crate::samples::{run, show};
+use crate::set::{self, RuleSet, RuleText};
 use crate::shadow::shadowing;
 
 /// Checks rule files one by one: their form, and every sample against all rules of its file; that
@@ -115,31 +114,6 @@ fn warn_of_slow_rule(rule: &Rule, report: &mut Report<'_>) {
     }
 }
 
-/// The events that a sample's line really gives, and how many could not be made.
-fn run(
-    extractor: &mut Extractor,
-    rules: &RuleSet,
-    scope: ScopeId,
-    origin: &Origin,
-    sample: &Sample,
-) -> (Vec<ExpectedEvent>, u32) {
-    let line = Line {
-        bytes: sample.line.as_bytes(),
-        time: Time::from_nanos(0),
-        position: 0,
-        offset: None,
-    };
-    let mut events = Vec::new();
-    let outcome = extractor.events(rules, scope, origin, &line, &mut events);
-    (events.into_iter().map(expected_of).collect(), outcome.failed)
-}
-
-fn expected_of(event: Event) -> ExpectedEvent {
-    let mut changes = event.changes;
-    changes.sort_by(|a, b| a.field.cmp(&b.field));
-    ExpectedEvent { entity: event.entity.subject().to_owned(), event: event.name, changes }
-}
-
 /// Shows what a sample wants beside what its line gives.
 fn report_difference<'r>(
     rule: &Rule,
@@ -189,16 +163,4 @@ fn explain(diagnostic: &mut Diagnostic, failed: u32, extractor: &Extractor, rule
         [] => "no rule matched the line".to_owned(),
         names => format!("matched by {}", names.join(", ")),
     });
-}
-
-/// An event on one line: `order/o-1 paid {"set":{...}}`.
-fn show(event: &ExpectedEvent) -> String {
-    let mut json = vec![b'{'];
-    cloudevents::write_changes(&mut json, &mut |writer| {
-        for Change { field, value } in &event.changes {
-            writer(field, value.as_ref().map(|value| value.as_ref()));
-        }
-    });
-    json.push(b'}');
-    format!("{} {} {}", event.entity, event.event, String::from_utf8_lossy(&json))
 }

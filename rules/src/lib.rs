@@ -23,6 +23,7 @@ mod pattern;
 mod prefilter;
 mod redact;
 mod regex;
+mod samples;
 mod set;
 mod shadow;
 mod template;
@@ -32,6 +33,7 @@ pub use check::{check, check_one};
 pub use diagnostic::{Diagnostic, Severity};
 pub use extract::{Extractor, Json, Line, Matched, NearMiss, Outcome, RuleCount};
 pub use origin::{ContainerName, Origin};
+pub use samples::{SampleRun, run_samples, shown};
 pub use set::{RuleSet, RuleText, ScopeId};
 
 /// Whether YAML reads a scalar without quotes as a text, not as a number, a truth value or nothing.

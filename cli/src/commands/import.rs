@@ -29,6 +29,7 @@ pub fn run(
     if logs.iter().all(|log| log.scope.is_none()) {
         return Err(no_rules(args.namespace.as_deref()));
     }
+    let since = clock.optional_moment("--since", args.since.as_deref())?;
     let store = create_store(store)?;
     let import = Import {
         logs,
@@ -39,6 +40,7 @@ pub fn run(
             zone: clock.zone().clone(),
             now: clock.now(),
         },
+        since,
         stop: stop_on_interrupt()?,
         progress: args.progress,
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::input::{LineFailure, Malformed};
 
-/// Counts of lines. `lines = pieces + matched + unmatched + failed`, always.
+/// Counts of lines. `lines = pieces + matched + unmatched + earlier + failed`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineCounts {
     /// Lines of the file.
@@ -15,6 +15,8 @@ pub struct LineCounts {
     pub matched: u64,
     /// Lines that no rule matched.
     pub unmatched: u64,
+    /// Lines from before the time since which lines were asked for.
+    pub earlier: u64,
     /// Events that a rule asked for and that could not be made.
     pub events_failed: u64,
     /// Lines that could not be used, by the reason.
@@ -49,6 +51,12 @@ impl LineCounts {
         self.unmatched += 1;
     }
 
+    /// Counts a line from before the time since which lines were asked for.
+    pub fn earlier(&mut self) {
+        self.lines += 1;
+        self.earlier += 1;
+    }
+
     /// Counts a piece of a line whose last piece is still to come.
     pub fn piece(&mut self) {
         self.lines += 1;
@@ -76,6 +84,7 @@ impl LineCounts {
         self.pieces += other.pieces;
         self.matched += other.matched;
         self.unmatched += other.unmatched;
+        self.earlier += other.earlier;
         self.events_failed += other.events_failed;
         for (failure, lines) in &other.failed {
             let first = FailedLines { lines: 0, ..*lines };

@@ -71,6 +71,8 @@ pub struct Extraction {
     pub rules: Arc<RuleSet>,
     /// How to read.
     pub settings: ReadSettings,
+    /// Lines from before that time are passed over.
+    pub since: Option<Time>,
     /// Set to end early, after the line under way.
     pub stop: Arc<AtomicBool>,
 }
@@ -207,6 +209,9 @@ impl Worker<'_> {
             Step::Piece => return counts.piece(),
             Step::Failed { failure, line } => return counts.fail(failure, line),
         };
+        if self.extraction.since.is_some_and(|since| line.time < since) {
+            return counts.earlier();
+        }
         let Some(scope) = planned.scope else { return counts.unmatched() };
         let events = &mut self.events;
         let before = events.len();

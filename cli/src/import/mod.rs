@@ -22,6 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use statetrail_event::Time;
 use statetrail_rules::{RuleCount, RuleSet};
 use statetrail_store::KnownEvent;
 
@@ -57,6 +58,8 @@ pub struct Import {
     pub rules: Arc<RuleSet>,
     /// How to read.
     pub settings: ReadSettings,
+    /// Lines from before that time are passed over.
+    pub since: Option<Time>,
     /// Set from outside to end early.
     pub stop: Arc<AtomicBool>,
     /// How to show how far it is.
@@ -82,7 +85,7 @@ impl Import {
         store: impl Fn(&[KnownEvent]) -> Result<u64, Failure> + Sync,
     ) -> Result<Imported, Failure> {
         let start = Instant::now();
-        let Import { logs, rules, settings, stop, progress } = self;
+        let Import { logs, rules, settings, since, stop, progress } = self;
         let sizes: Option<u64> = logs.iter().map(|log| log.stored_bytes).sum();
         let (sender, receiver) = sync_channel(BATCHES_WAITING_MAX);
         let (spent_sender, spent_receiver) = channel();
@@ -90,6 +93,7 @@ impl Import {
             logs: logs.clone(),
             rules: Arc::clone(&rules),
             settings,
+            since,
             stop: stop.clone(),
         };
         let reader = thread::Builder::new()

@@ -29,6 +29,8 @@ pub struct Report {
     pub matched: u64,
     /// Lines that no rule matched.
     pub unmatched: u64,
+    /// Lines from before the time since which lines were asked for.
+    pub earlier: u64,
     /// Lines that could not be used.
     pub failed: u64,
     /// Events found.
@@ -64,6 +66,8 @@ pub struct LogReport {
     pub matched: u64,
     /// Unmatched lines.
     pub unmatched: u64,
+    /// Earlier lines.
+    pub earlier: u64,
     /// Failed lines.
     pub failed: u64,
     /// Why lines failed.
@@ -148,6 +152,7 @@ impl Report {
             pieces: total.pieces,
             matched: total.matched,
             unmatched: total.unmatched,
+            earlier: total.earlier,
             failed: total.failed_lines(),
             events: events.found,
             events_new: events.new,
@@ -180,6 +185,7 @@ impl Report {
             "pieces",
             "matched",
             "unmatched",
+            "earlier",
             "failed",
             "error",
             "extent",
@@ -192,6 +198,7 @@ impl Report {
                 &log.pieces.to_string(),
                 &log.matched.to_string(),
                 &log.unmatched.to_string(),
+                &log.earlier.to_string(),
                 &log.failed.to_string(),
                 log.error.as_deref().unwrap_or_default(),
                 log.extent.name(),
@@ -221,6 +228,10 @@ impl Report {
         )?;
         for (what, lines) in [("matched", self.matched), ("unmatched", self.unmatched)] {
             writeln!(output, "  {what:9}  {:>13}  {}", grouped(lines), noun(lines, "line"))?;
+        }
+        if self.earlier > 0 {
+            let lines = noun(self.earlier, "line");
+            writeln!(output, "  earlier    {:>13}  {lines}, passed over", grouped(self.earlier))?;
         }
         if self.pieces > 0 {
             writeln!(output, "  pieces     {:>13}  of longer lines", grouped(self.pieces))?;
@@ -362,6 +373,7 @@ impl LogReport {
             pieces: counts.pieces,
             matched: counts.matched,
             unmatched: counts.unmatched,
+            earlier: counts.earlier,
             failed: counts.failed_lines(),
             failures: failures.collect(),
             has_rules: planned.scope.is_some(),

@@ -224,6 +224,7 @@ fn import(store: &dyn EventStore, folder: &Path, clock: &Clock) -> Result<Report
             zone: clock.zone().clone(),
             now: clock.now(),
         },
+        since: None,
         stop: Arc::default(),
         progress: ProgressChoice::Auto,
     };

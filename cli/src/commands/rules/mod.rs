@@ -2,9 +2,11 @@
 
 mod check;
 mod compare;
+mod compiled;
 mod fmt;
 mod stats;
 mod suggest;
+mod test;
 mod trial;
 
 use std::io::{self, Write};
@@ -32,6 +34,7 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     match command {
         RulesCommand::Check(args) => check::run(args, output),
+        RulesCommand::Test(args) => test::run(args, output),
         RulesCommand::Try(args) => trial::run(args, output),
         RulesCommand::Suggest(args) => suggest::run(args, output),
         RulesCommand::Diff(args) => compare::run(args, output),

@@ -1,0 +1,107 @@
+//! Samples in the compiled filter, handed over as Fluent Bit does.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use statetrail_event::cloudevents;
+use statetrail_filter_host::{EVENTS, Guest, Handover, Reply, engine};
+use statetrail_rules::{RuleText, SampleRun, shown};
+use wasmtime::{ExternType, Module};
+
+use crate::failure::{Exit, Failure};
+
+/// Where the filter finds its rules.
+const FOLDER: &str = "/etc/statetrail";
+/// A container's id, as the kubelet writes it.
+const CONTAINER_ID: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// What the filter exports for Fluent Bit to call.
+const EXPORTS: [&str; 5] = ["_initialize", "malloc", "free", "memory", EVENTS];
+
+/// The filter's module.
+pub(super) struct Compiled(Module);
+
+/// What the filter replies.
+#[derive(Deserialize)]
+struct Replied {
+    event: Option<String>,
+}
+
+impl Compiled {
+    /// Loads a module.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not the filter.
+    pub(super) fn load(path: &Path) -> Result<Compiled, Failure> {
+        let failed = |what: String| {
+            let message = format!("{}: {what}", path.display());
+            Failure::new(Exit::Failed, message).hint("`make filter` builds statetrail_filter.wasm")
+        };
+        let bytes = fs::read(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
+        if !bytes.starts_with(b"\0asm") {
+            return Err(failed(
+                "not a WASM module; one compiled ahead of time runs in Fluent Bit only".to_owned(),
+            ));
+        }
+        let module = Module::from_binary(engine(), &bytes)
+            .map_err(|error| failed(format!("not a WASM module: {error}")))?;
+        let exported = |name: &&str| module.get_export(name).is_some();
+        let foreign = |import: &wasmtime::ImportType<'_>| {
+            import.module() != "wasi_snapshot_preview1"
+                || !matches!(import.ty(), ExternType::Func(_))
+        };
+        if !EXPORTS.iter().all(exported) || module.imports().any(|import| foreign(&import)) {
+            return Err(failed("a WASM module, but not statetrail's filter".to_owned()));
+        }
+        Ok(Compiled(module))
+    }
+
+    /// What the filter gives for the lines of a file's samples, from a container of its namespace.
+    ///
+    /// # Errors
+    /// When the filter does not start, traps, or replies what Fluent Bit could not pass on.
+    pub(super) fn run(
+        &self,
+        text: &RuleText,
+        (namespace, container): (&str, &str),
+        samples: &[SampleRun],
+    ) -> Result<Vec<Vec<String>>, Failure> {
+        let failed = |what: String| Failure::new(Exit::Failed, format!("the filter {what}"));
+        let unwritten = |error: std::io::Error| {
+            Failure::new(Exit::Failed, format!("a temporary folder cannot be written: {error}"))
+        };
+        let folder = tempfile::tempdir().map_err(unwritten)?;
+        let name = Path::new(&text.name).file_name().unwrap_or_default();
+        fs::create_dir(folder.path().join("rules")).map_err(unwritten)?;
+        fs::write(folder.path().join("rules").join(name), &text.text).map_err(unwritten)?;
+        let mut guest = Guest::start(&self.0, &[(FOLDER, folder.path())])
+            .map_err(|told| failed(format!("does not start: {}", told.trim_end())))?;
+        let container = if container.is_empty() { "app" } else { container };
+        let tag =
+            format!("kube.var.log.containers.sample_{namespace}_{container}-{CONTAINER_ID}.log");
+        let mut all = Vec::new();
+        for sample in samples {
+            // Keys of a record are texts: this cannot fail.
+            let record = serde_json::json!({ "log": sample.line }).to_string();
+            let reply = guest
+                .call(EVENTS, &tag, (1, 0), record.as_bytes(), Handover::Json)
+                .map_err(|trap| failed(format!("traps on a sample of {}: {trap}", sample.rule)))?;
+            all.push(events_of(reply).map_err(|told| failed(format!("replies {told}")))?);
+        }
+        Ok(all)
+    }
+}
+
+fn events_of(reply: Reply) -> Result<Vec<String>, String> {
+    let text = match reply {
+        Reply::Null => return Ok(Vec::new()),
+        Reply::Input => return Err("with the record itself".to_owned()),
+        Reply::Text(text) => text,
+    };
+    let replied: Replied = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let Some(event) = replied.event else { return Ok(Vec::new()) };
+    let events = cloudevents::read(event.as_bytes()).map_err(|error| error.to_string())?;
+    // Beside the line's events the filter may tell about itself.
+    let is_own = |it: &&statetrail_event::Event| it.entity.namespace() == "statetrail";
+    Ok(events.iter().filter(|event| !is_own(event)).map(shown).collect())
+}
