@@ -33,12 +33,16 @@ func check(path string) error {
 	known.RegisterPanelcfgVariant(timeseries.VariantConfig())
 	known.RegisterDataqueryVariant(prometheus.VariantConfig())
 	read := dashboard.Dashboard{}
-	if err := read.UnmarshalJSONStrict(text); err != nil {
+	if err := fault(read.UnmarshalJSONStrict(text)); err != nil {
 		return err
 	}
-	// A list of faults that is empty is none.
-	if err := read.Validate(); err != nil && err.Error() != "" {
-		return err
+	return fault(read.Validate())
+}
+
+// A list of faults that is empty is none.
+func fault(err error) error {
+	if err == nil || err.Error() == "" {
+		return nil
 	}
-	return nil
+	return err
 }

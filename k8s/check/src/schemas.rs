@@ -124,8 +124,14 @@ impl Schemas {
             schema = json!({"allOf": [schema]});
         }
         schema["definitions"] = Value::Object(definitions);
-        let options = jsonschema::options().with_draft(jsonschema::Draft::Draft7);
-        options.build(&schema).map_err(|error| anyhow::anyhow!("the schema of {key:?}: {error}"))
+        // Patterns of CRDs are Go's, which are those of this engine.
+        let options = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft7)
+            .with_pattern_options(jsonschema::PatternOptions::regex());
+        options.build(&schema).map_err(|error| {
+            let what: String = error.to_string().chars().rev().take(300).collect();
+            anyhow::anyhow!("the schema of {key:?}: {}", what.chars().rev().collect::<String>())
+        })
     }
 
     fn collect(&self, schema: &Value, used: &mut BTreeSet<String>) {

@@ -30,6 +30,10 @@ fn adapt(object: &mut Map<String, Value>) {
     {
         object.insert("type".to_owned(), json!([kind, "null"]));
     }
+    // JavaScript, by whose patterns schemas go, cannot turn to ignoring case.
+    if object.get("pattern").and_then(Value::as_str).is_some_and(|text| text.contains("(?i)")) {
+        object.remove("pattern");
+    }
     let open = is(object, "x-kubernetes-preserve-unknown-fields")
         || object.contains_key("additionalProperties");
     // A property may itself be named `properties`.
