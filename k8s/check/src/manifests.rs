@@ -37,7 +37,7 @@ pub fn overlays() -> Result<Vec<PathBuf>> {
 pub fn render(folder: &Path) -> Result<Vec<Value>> {
     let text = succeed(Command::new(tool("kustomize")?).arg("build").arg(folder))?;
     // Texts within a document are indented, so only its end looks like this.
-    text.split("\n---\n").map(|document| read_yaml(document)).collect()
+    text.split("\n---\n").map(read_yaml).collect()
 }
 
 /// One document of YAML.

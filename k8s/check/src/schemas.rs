@@ -79,18 +79,19 @@ impl Schemas {
     }
 
     fn add_strimzi(&mut self) -> Result<()> {
-        let is_type = |name: &&String| name.starts_with("io.k8s.api.core.v1.");
+        let groups = ["io.k8s.api.core.v1.", "io.k8s.api.networking.v1."];
+        let is_type = |name: &&String| groups.iter().any(|group| name.starts_with(group));
         let by_last_part = self
             .definitions
             .keys()
             .filter(is_type)
             .filter_map(|name| Some((name.rsplit('.').next()?.to_owned(), name.clone())));
         let folder = schema_folder()?.join("strimzi");
-        let (kinds, definitions) = Strimzi::read(folder, by_last_part.collect())?;
-        for (kind, schema) in kinds {
+        let found = Strimzi::read(folder, by_last_part.collect())?;
+        for (kind, schema) in found.kinds {
             self.kinds.insert((strimzi::API_VERSION.to_owned(), kind), schema);
         }
-        self.definitions.extend(definitions);
+        self.definitions.extend(found.definitions);
         Ok(())
     }
 

@@ -25,6 +25,14 @@ const KINDS: [(&str, &str); 4] = [
 /// Versions of the resources, in order.
 const VERSIONS: [&str; 4] = ["v1alpha1", "v1beta1", "v1beta2", "v1"];
 
+/// The schemas of all kinds.
+pub(crate) struct Schemas {
+    /// By kind.
+    pub(crate) kinds: Vec<(String, Value)>,
+    /// What they refer to, by name.
+    pub(crate) definitions: Map<String, Value>,
+}
+
 /// Makes schemas of classes. They stand in `definitions` by the names of their classes.
 pub(crate) struct Strimzi {
     folder: PathBuf,
@@ -34,11 +42,8 @@ pub(crate) struct Strimzi {
 }
 
 impl Strimzi {
-    /// The schemas of all kinds, by kind, and the definitions that they refer to.
-    pub(crate) fn read(
-        folder: PathBuf,
-        kubernetes: HashMap<String, String>,
-    ) -> Result<(Vec<(String, Value)>, Map<String, Value>)> {
+    /// Reads the classes in a folder.
+    pub(crate) fn read(folder: PathBuf, kubernetes: HashMap<String, String>) -> Result<Schemas> {
         let mut strimzi = Strimzi { folder, definitions: Map::new(), kubernetes };
         let mut kinds = Vec::new();
         for (kind, class) in KINDS {
@@ -55,7 +60,7 @@ impl Strimzi {
             });
             kinds.push((kind.to_owned(), schema));
         }
-        Ok((kinds, strimzi.definitions))
+        Ok(Schemas { kinds, definitions: strimzi.definitions })
     }
 
     fn class(&self, name: &str) -> Result<ClassFile> {
