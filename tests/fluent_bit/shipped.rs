@@ -1,6 +1,9 @@
 //! The configurations in `fluent-bit/`, with the folders of a test in the place of a node's.
 
-use std::fs;
+use std::cell::Cell;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,6 +11,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use statetrail_servers::FluentBit;
 use statetrail_tests::{filter_module, project_folder};
+
+/// The one that the manifests have.
+const OF_CLUSTERS: &str = "k8s/base/fluent-bit/fluent-bit.yaml";
 
 /// Every configuration that is shipped.
 pub(crate) fn all() -> Result<Vec<PathBuf>> {
@@ -18,6 +24,7 @@ pub(crate) fn all() -> Result<Vec<PathBuf>> {
             all.push(path);
         }
     }
+    all.push(project_folder().join(OF_CLUSTERS));
     all.sort();
     ensure!(!all.is_empty(), "no configuration is shipped");
     Ok(all)
@@ -29,6 +36,8 @@ pub(crate) fn configuration(path: &Path, folder: &Path, brokers: &str) -> Result
     let mut text = text.replace("${KAFKA_BROKERS}", brokers);
     for (there, here) in [
         ("/etc/statetrail/statetrail_filter.wasm", filter_module()?),
+        ("/etc/statetrail-teams", &folder.join("teams")),
+        ("/etc/statetrail-node", &folder.join("name")),
         ("/etc/statetrail", folder),
         ("/var/log/containers", &folder.join("containers")),
         ("/var/lib/fluent-bit", &folder.join("lib")),
@@ -163,6 +172,71 @@ fn a_message_over_several_lines_is_one_line_for_the_rules() -> Result<()> {
     ensure!(set["cause"] == "java.net.SocketException", "{failed}");
     ensure!(failed["event"]["time"] == "2026-11-22T10:00:00.000000000Z", "{failed}");
     ensure!(event("shop/order/o-8").is_some(), "{records:?}");
+    Ok(())
+}
+
+/// A rule file of a team, which gives events of this name.
+fn team_rule(event: &str) -> String {
+    format!(
+        "namespaces: [shop]\nrules:\n  - name: seen\n    match: 'parcel <parcel> seen'\n    \
+         emit: [{{entity: parcel/<parcel>, event: {event}}}]\n    samples:\n      \
+         - {{line: parcel p-1 seen, events: [{{entity: parcel/p-1, event: {event}}}]}}\n"
+    )
+}
+
+/// As the kubelet brings a new version of ConfigMaps: a folder of its own, to which links lead.
+fn bring(rules: &Path, version: &str, text: &str) -> Result<()> {
+    fs::create_dir_all(rules.join(version))?;
+    fs::write(rules.join(version).join("team.yaml"), text)?;
+    let link = rules.join("..data_tmp");
+    symlink(version, &link)?;
+    fs::rename(link, rules.join("..data"))?;
+    if !rules.join("team.yaml").exists() {
+        symlink("..data/team.yaml", rules.join("team.yaml"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn rules_of_a_team_change_in_a_cluster_without_a_restart() -> Result<()> {
+    let Some(binary) = FluentBit::binary() else { return Ok(()) };
+    let folder = folder()?;
+    let (path, out) = (folder.path().to_owned(), folder.path().join("out.jsonl"));
+    let rules = path.join("teams/rules");
+    bring(&rules, "..1", &team_rule("first"))?;
+    fs::create_dir(path.join("name"))?;
+    fs::write(path.join("name/node"), "node-1")?;
+    let text = configuration(&project_folder().join(OF_CLUSTERS), &path, "")?;
+    let (before, _) = text.split_once("  outputs:\n").context("the outputs come last")?;
+    let output = format!(
+        "{before}  outputs:\n    - {{name: file, match: '*', path: {}, file: out.jsonl, format: plain}}\n",
+        path.display()
+    );
+    // Its port may be another one's here.
+    let output = output.replace("http_server: on", "http_server: off");
+    let log = path.join(format!("containers/a-1_shop_app-{}.log", "0123456789abcdef".repeat(4)));
+    fs::write(&log, "")?;
+    let fluent_bit = FluentBit::start(binary, folder, &output)?;
+    let number = Cell::new(0);
+    // A line at each look: rules are looked at as long as lines come.
+    let until = |what: &str| {
+        fluent_bit.wait_for(what, || {
+            number.set(number.get() + 1);
+            let line =
+                format!("2026-11-22T10:00:00.{:09}Z stdout F parcel p-1 seen\n", number.get());
+            let appended = OpenOptions::new().append(true).open(&log);
+            appended.and_then(|mut log| log.write_all(line.as_bytes())).is_ok()
+                && fs::read_to_string(&out).is_ok_and(|records| records.contains(what))
+        })
+    };
+    until("parcel.first")?;
+    bring(&rules, "..2", &team_rule("second"))?;
+    until("parcel.second")?;
+    // All three folders are seen: rules that come along, the team's, and the node's name.
+    let said = fs::read_to_string(&out)?;
+    ensure!(said.contains("matched.shop.yaml") && said.contains("matched.team.yaml"), "{said}");
+    ensure!(said.contains("filter/node-1"), "{said}");
+    fluent_bit.server().stop()?;
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! Copies what the image holds for Fluent Bit. The image has no shell and no other program, so this needs
-//! nothing but the kernel.
+//! Copies what the image holds for Fluent Bit. The image has no shell and no other program, so this
+//! needs nothing but the kernel.
 
 use std::fs;
 use std::io;
@@ -10,8 +10,8 @@ pub const FILTER: &str = "statetrail_filter.wasm";
 /// The folder of rules.
 pub const RULES: &str = "rules";
 
-/// Copies filter and rules from one folder into another. A file is there in full or not at all, so it may
-/// be repeated while somebody reads.
+/// Copies filter and rules from one folder into another. A file is there in full or not at all, so
+/// it may be repeated while somebody reads.
 ///
 /// # Errors
 /// When a file cannot be read or written: which one.

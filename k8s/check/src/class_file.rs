@@ -1,4 +1,5 @@
-//! Reads of a compiled Java class what a schema can be made of: its methods, their types, annotations.
+//! Reads of a compiled Java class what a schema can be made of: its methods, their types,
+//! annotations.
 
 use anyhow::{Context, Result, bail};
 

@@ -39,7 +39,7 @@ pub enum Rule {
     Probes,
     /// Images have a version.
     ImageVersion,
-    /// Pods have an account of their own, and no token of it.
+    /// Pods have an account of their own, and no token of it, nor variables that nobody wrote down.
     Account,
     /// Nobody gives rights at the API server to an account of a pod.
     Rights,
@@ -138,6 +138,9 @@ fn check_pod(pod: &Value, add: &mut impl FnMut(Rule, String)) {
     }
     if pod["automountServiceAccountToken"] != false {
         add(Rule::Account, "gets a token".to_owned());
+    }
+    if pod["enableServiceLinks"] != false {
+        add(Rule::Account, "gets variables of services".to_owned());
     }
     let context = &pod["securityContext"];
     if context["seccompProfile"]["type"] != "RuntimeDefault" {

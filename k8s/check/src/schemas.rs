@@ -1,4 +1,5 @@
-//! Schemas by which resources are checked: Kubernetes' own, and those of the operators that we ask for.
+//! Schemas by which resources are checked: Kubernetes' own, and those of the operators that we ask
+//! for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;

@@ -1,8 +1,8 @@
-//! Schemas of Strimzi's resources, version v1, out of the classes of which Strimzi makes its CRDs: the CRDs
-//! themselves are in no registry of packages.
+//! Schemas of Strimzi's resources, version v1, out of the classes of which Strimzi makes its CRDs:
+//! the CRDs themselves are in no registry of packages.
 //!
-//! What is taken: fields and the versions that have them, types, enumerations, what is required, least and
-//! greatest numbers. What is not: patterns and the few rules in CEL.
+//! What is taken: fields and the versions that have them, types, enumerations, what is required,
+//! least and greatest numbers. What is not: patterns and the few rules in CEL.
 
 use std::collections::HashMap;
 use std::fs;
@@ -230,8 +230,8 @@ fn sub_types(annotations: &[Annotation]) -> Vec<(String, String)> {
     types.iter().filter_map(kind).collect()
 }
 
-/// What the constants of an enum are written as: every text in its class that is no constant's name, or
-/// those names if there are no others.
+/// What the constants of an enum are written as: every text in its class that is no constant's
+/// name, or those names if there are no others.
 fn values_of_enum(class: &ClassFile) -> Vec<&str> {
     let is_name = |text: &&str| class.fields.iter().any(|field| field == text);
     let texts: Vec<&str> = class.texts.iter().map(String::as_str).collect();

@@ -1,5 +1,5 @@
-//! Commands in the documents name files that are there, and folders that render. What they tell the binaries
-//! is checked by tests/released.
+//! Commands in the documents name files that are there, and folders that render. What they tell the
+//! binaries is checked by tests/released.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The configurations of Fluent Bit in the cluster say what fluent-bit/events.yaml says, and what a cluster
-//! adds; fluent-bit/ itself is tried with a real Fluent Bit in tests/fluent_bit/.
+//! The configurations of Fluent Bit in the cluster say what fluent-bit/events.yaml says, and what a
+//! cluster adds; fluent-bit/ itself is tried with a real Fluent Bit in tests/fluent_bit/.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -76,8 +76,8 @@ fn the_chart_gets_the_configuration_of_the_manifests() -> Result<()> {
     Ok(())
 }
 
-/// A mount for each file and folder that the configuration names, and the longest message the same all along
-/// the way.
+/// A mount for each file and folder that the configuration names, and the longest message the same
+/// all along the way.
 #[test]
 fn what_the_configuration_names_is_there() -> Result<()> {
     let configuration = configuration("k8s/base/fluent-bit/fluent-bit.yaml")?;
@@ -98,7 +98,7 @@ fn what_the_configuration_names_is_there() -> Result<()> {
             let value = setting.split(": ").nth(1).unwrap_or_default().trim_matches('"');
             for path in value.split(',').filter(|path| path.starts_with('/')) {
                 let is_there = |mount: &&str| path.starts_with(*mount) || mount.starts_with(path);
-                ensure!(mounts.iter().any(|mount| is_there(&mount)), "nothing is at {path}");
+                ensure!(mounts.iter().any(is_there), "nothing is at {path}");
             }
         }
         for topic in ["KafkaTopic/events", "KafkaTopic/events.dead-letter"] {

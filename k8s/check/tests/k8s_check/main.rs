@@ -9,3 +9,4 @@ mod monitoring;
 mod network;
 mod policy;
 mod scripts;
+mod team_rules;

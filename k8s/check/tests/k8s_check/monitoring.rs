@@ -1,5 +1,5 @@
-//! Alerts fire and are silent as they should, the dashboard is one that Grafana takes, and both ask for metrics
-//! that exist.
+//! Alerts fire and are silent as they should, the dashboard is one that Grafana takes, and both ask
+//! for metrics that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -110,7 +110,8 @@ fn grafana_takes_the_dashboard() -> Result<()> {
     Ok(())
 }
 
-/// What is asked for is what the sink and the server register; tests/released asks the running ones.
+/// What is asked for is what the sink and the server register; tests/released asks the running
+/// ones.
 #[test]
 fn metrics_that_are_asked_for_exist() -> Result<()> {
     let sources = ["sink/src/metrics.rs", "server/src/metrics.rs"]
@@ -145,8 +146,8 @@ fn metrics_that_are_asked_for_exist() -> Result<()> {
     Ok(())
 }
 
-/// The names of metrics in an expression: words before a brace, a bracket or an operator that are neither
-/// functions nor labels.
+/// The names of metrics in an expression: words before a brace, a bracket or an operator that are
+/// neither functions nor labels.
 fn names(expression: &str, names: &mut BTreeSet<String>) {
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     for word in expression.split(|letter| !is_letter(letter)) {

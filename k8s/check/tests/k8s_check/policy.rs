@@ -83,6 +83,7 @@ fn each_bad_resource_is_found() -> Result<()> {
         (SINK, CONTAINER, "image", json!("statetrail-sink:latest"), Rule::ImageVersion),
         (SINK, CONTAINER, "image", json!("registry:5000/statetrail-sink"), Rule::ImageVersion),
         (SINK, POD, "automountServiceAccountToken", json!(true), Rule::Account),
+        (SINK, POD, "enableServiceLinks", Value::Null, Rule::Account),
         (SINK, POD, "serviceAccountName", Value::Null, Rule::Account),
         ("ServiceAccount/sink", "", "automountServiceAccountToken", Value::Null, Rule::Account),
         (

@@ -1,5 +1,5 @@
-//! The images, built by buildah from the shipped Dockerfile: only the stages that need a base image are
-//! replaced, by folders that the same scripts fill. Their programs run in a chroot.
+//! The images, built by buildah from the shipped Dockerfile: only the stages that need a base image
+//! are replaced, by folders that the same scripts fill. Their programs run in a chroot.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

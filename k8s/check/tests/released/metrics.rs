@@ -1,5 +1,5 @@
-//! The running sink and server have the metrics that alerts and dashboard ask for, and the compose file's token
-//! opens the server.
+//! The running sink and server have the metrics that alerts and dashboard ask for, and the compose
+//! file's token opens the server.
 
 use std::collections::BTreeSet;
 use std::fs;

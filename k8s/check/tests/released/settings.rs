@@ -38,7 +38,8 @@ fn check_statetrail(words: &[String]) -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
     let output = run(&released()?.statetrail, &words, &[])?;
     ensure!(output.status.success(), "statetrail {words:?}: {}", said(&output));
-    // The sink reads addresses of stores as `statetrail` does, and says what is wrong without opening one.
+    // The sink reads addresses of stores as `statetrail` does, and says what is wrong without
+    // opening one.
     for word in words {
         if let Some(store) = word.strip_prefix("--store=") {
             let settings = ["STORE", "KAFKA_BROKERS", "KAFKA_TOPICS"]
