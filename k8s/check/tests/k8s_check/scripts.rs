@@ -7,22 +7,14 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use statetrail_k8s_check::{project_folder, succeed, tool};
 
-/// Folders in which nothing of the project is.
-const LEFT_OUT: [&str; 3] = ["target", ".git", "node_modules"];
-
-fn files(folder: &Path, all: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && !path.is_symlink() {
-            if !LEFT_OUT.contains(&name.as_str()) {
-                files(&path, all)?;
-            }
-        } else {
-            all.push(path);
-        }
-    }
-    Ok(())
+/// The project's own files: those that git knows, and new ones that it is not told to pass over.
+fn files() -> Result<Vec<PathBuf>> {
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let names = succeed(git.current_dir(project_folder()))?;
+    let names = names.split_terminator('\0').map(|name| project_folder().join(name));
+    // One that was removed is known until that is committed.
+    Ok(names.filter(|path| path.is_file()).collect())
 }
 
 fn is_shell_script(path: &Path) -> bool {
@@ -33,8 +25,7 @@ fn is_shell_script(path: &Path) -> bool {
 
 #[test]
 fn scripts_are_as_shellcheck_wants_them() -> Result<()> {
-    let mut all = Vec::new();
-    files(project_folder(), &mut all)?;
+    let all = files()?;
     let scripts: Vec<_> = all.iter().filter(|path| is_shell_script(path)).collect();
     ensure!(scripts.len() >= 4, "{scripts:?}");
     let mut check = Command::new(tool("shellcheck")?);
@@ -48,8 +39,7 @@ fn scripts_are_as_shellcheck_wants_them() -> Result<()> {
 
 #[test]
 fn dockerfiles_are_as_hadolint_wants_them() -> Result<()> {
-    let mut all = Vec::new();
-    files(project_folder(), &mut all)?;
+    let all = files()?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let dockerfiles: Vec<_> = all.iter().filter(|path| name(path).contains("Dockerfile")).collect();
     ensure!(!dockerfiles.is_empty(), "there is no Dockerfile");
