@@ -4,8 +4,9 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use statetrail_k8s_check::documents::{DOCUMENTS, commands};
-use statetrail_k8s_check::{project_folder, read_yaml, render};
+use statetrail_k8s_check::{Schemas, name_of, project_folder, read_yaml, render};
 
 /// Programs that the documents may ask for.
 const PROGRAMS: [&str; 13] = [
@@ -77,5 +78,24 @@ fn links_and_blocks_are_right() -> Result<()> {
             read_yaml(block).with_context(|| document.to_owned())?;
         }
     }
+    Ok(())
+}
+
+/// What the documents say of an image volume is one that Kubernetes takes.
+#[test]
+fn the_image_volume_of_the_documents_is_one() -> Result<()> {
+    let text = fs::read_to_string(project_folder().join("docs/install.md"))?;
+    let block = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let volume = read_yaml(block.context("no block")?)?[0].clone();
+    let resources = render(&project_folder().join("k8s/overlays/production"))?;
+    let fluent_bit = resources.iter().find(|resource| name_of(resource) == "DaemonSet/fluent-bit");
+    let mut fluent_bit = fluent_bit.context("no Fluent Bit")?.clone();
+    let pod = &mut fluent_bit["spec"]["template"]["spec"];
+    pod["initContainers"] = Value::Array(Vec::new());
+    let volumes = pod["volumes"].as_array_mut().context("no volumes")?;
+    let place = volumes.iter_mut().find(|other| other["name"] == volume["name"]);
+    *place.context("no such volume")? = volume;
+    let faults = Schemas::read()?.faults(&fluent_bit)?;
+    ensure!(faults.is_empty(), "{faults:#?}");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_k8s_check::network::{Party, Policies};
-use statetrail_k8s_check::{name_of, overlays, render};
+use statetrail_k8s_check::{name_of, overlays, project_folder, render};
 
 const OURS: &str = "statetrail";
 
@@ -75,37 +75,62 @@ fn strimzis_policy(resources: &[Value]) -> Result<Value> {
     }}))
 }
 
-#[test]
-fn policies_allow_the_arrows_of_the_design_and_nothing_else() -> Result<()> {
-    for overlay in overlays()? {
-        let resources = render(&overlay)?;
-        let of_strimzi = strimzis_policy(&resources)?;
-        let mut policies = Policies::among(&resources, OURS);
-        policies.add(&of_strimzi);
-        let mut found = BTreeSet::new();
-        for from in PARTIES {
-            for to in PARTIES {
-                for port in PORTS {
-                    let concerns_us = from.namespace == OURS || to.namespace == OURS;
-                    if concerns_us && policies.allow(from, to, port) {
-                        found.insert((from.name, to.name, port));
-                    }
+/// Everything that is allowed and has to do with us.
+fn allowed(resources: &[Value]) -> Result<BTreeSet<(&'static str, &'static str, u64)>> {
+    let of_strimzi = strimzis_policy(resources)?;
+    let mut policies = Policies::among(resources, OURS);
+    policies.add(&of_strimzi);
+    let mut found = BTreeSet::new();
+    for from in PARTIES {
+        for to in PARTIES {
+            for port in PORTS {
+                let concerns_us = from.namespace == OURS || to.namespace == OURS;
+                if concerns_us && policies.allow(from, to, port) {
+                    found.insert((from.name, to.name, port));
                 }
             }
         }
+    }
+    Ok(found)
+}
+
+#[test]
+fn policies_allow_the_arrows_of_the_design_and_nothing_else() -> Result<()> {
+    for overlay in overlays()? {
+        let found = allowed(&render(&overlay)?)?;
         let mut wanted: BTreeSet<_> = ARROWS.into_iter().collect();
         if overlay.ends_with("production") {
             wanted.extend(WATCHERS);
         }
-        for party in PARTIES.iter().filter(|party| party.namespace == OURS) {
-            wanted.insert((party.name, "dns", 53));
-        }
-        for party in PARTIES.iter().filter(|party| party.namespace != OURS) {
-            wanted.insert(("kafka", party.name, 6443));
+        for party in PARTIES {
+            let arrow = match party.namespace {
+                OURS => (party.name, "dns", 53),
+                _ => ("kafka", party.name, 6443),
+            };
+            wanted.insert(arrow);
         }
         let more: Vec<_> = found.difference(&wanted).collect();
         let less: Vec<_> = wanted.difference(&found).collect();
         ensure!(more.is_empty() && less.is_empty(), "too much: {more:?}, too little: {less:?}");
     }
+    Ok(())
+}
+
+/// No policy is there for nothing, and the test above sees each.
+#[test]
+fn without_any_of_the_policies_something_else_is_allowed() -> Result<()> {
+    let resources = render(&project_folder().join("k8s/overlays/production"))?;
+    let found = allowed(&resources)?;
+    let mut policies = 0;
+    for (index, resource) in resources.iter().enumerate() {
+        if resource["kind"] != "NetworkPolicy" {
+            continue;
+        }
+        let mut others = resources.clone();
+        others.remove(index);
+        ensure!(allowed(&others)? != found, "{} does nothing", name_of(resource));
+        policies += 1;
+    }
+    ensure!(policies > 8, "{policies}");
     Ok(())
 }

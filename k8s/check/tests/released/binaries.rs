@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use statetrail_k8s_check::{project_folder, succeed};
 
@@ -65,7 +65,11 @@ fn build(package: &str, arguments: &[&str], flags: &str) -> Result<PathBuf> {
         "" => build.env_remove("RUSTFLAGS"),
         flags => build.env("RUSTFLAGS", flags),
     };
-    let messages = succeed(&mut build)?;
+    // Not by `succeed`: its standard output is a page for every crate.
+    let output = build.output().context("cannot run cargo")?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cannot build {package}:\n{told}");
+    let messages = String::from_utf8_lossy(&output.stdout);
     let file = messages.lines().rev().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         let is_module = |file: &&Value| file.as_str().is_some_and(|name| name.ends_with(".wasm"));
