@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SERVERS = $(CARGO) run --quiet -p statetrail-servers --
 
-.PHONY: help demo playground stack stack-down test check wasm-target bench-extract bench-import bench-sink bench-query bench-serve bench-edge filter filter-ahead fuzz
+.PHONY: help demo playground stack stack-down test check k8s-check wasm-target bench-extract bench-import bench-sink bench-query bench-serve bench-edge filter filter-ahead fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -20,7 +20,10 @@ stack-down: ## end what `make stack` started
 
 # Tests that break no server share those that run beside them.
 test: wasm-target ## every test
-	$(SERVERS) run $(CARGO) test --workspace
+	$(SERVERS) run $(CARGO) test --workspace --features statetrail-k8s-check/released
+
+k8s-check: ## manifests, images, compose file, alerts, dashboard and their documents; needs Go, Python and Maven
+	$(CARGO) test -p statetrail-k8s-check
 
 check: wasm-target ## formatting, lints and documentation, warnings as errors
 	$(CARGO) fmt --all -- --check

@@ -1,0 +1,56 @@
+//! The manifests as kustomize renders them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::{succeed, tool};
+
+/// The project's own folder.
+#[must_use]
+pub fn project_folder() -> &'static Path {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder.ancestors().nth(2).unwrap_or(crate_folder)
+}
+
+/// The folders of all overlays.
+///
+/// # Errors
+/// When there are none.
+pub fn overlays() -> Result<Vec<PathBuf>> {
+    let mut overlays = Vec::new();
+    for entry in fs::read_dir(project_folder().join("k8s/overlays"))? {
+        overlays.push(entry?.path());
+    }
+    overlays.sort();
+    ensure!(!overlays.is_empty(), "there is no overlay");
+    Ok(overlays)
+}
+
+/// The resources that a folder renders to.
+///
+/// # Errors
+/// When kustomize refuses it.
+pub fn render(folder: &Path) -> Result<Vec<Value>> {
+    let text = succeed(Command::new(tool("kustomize")?).arg("build").arg(folder))?;
+    // Texts within a document are indented, so only its end looks like this.
+    text.split("\n---\n").map(read_yaml).collect()
+}
+
+/// One document of YAML.
+///
+/// # Errors
+/// When it is none.
+pub fn read_yaml(text: &str) -> Result<Value> {
+    serde_saphyr::from_str(text).with_context(|| format!("not YAML:\n{text}"))
+}
+
+/// `Kind/name`.
+#[must_use]
+pub fn name_of(resource: &Value) -> String {
+    let part = |pointer| resource.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+    format!("{}/{}", part("/kind"), part("/metadata/name"))
+}

@@ -1,0 +1,159 @@
+//! Alerts fire and are silent as they should, the dashboard is one that Grafana takes, and both ask
+//! for metrics that exist.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use statetrail_k8s_check::{project_folder, read_yaml, succeed, tool};
+
+const FOLDER: &str = "k8s/components/monitoring";
+/// What Fluent Bit 5.1.1 and kube-state-metrics call theirs, of what is asked for.
+const OTHERS: [&str; 8] = [
+    "fluentbit_input_records_total",
+    "fluentbit_logger_logs_total",
+    "fluentbit_output_dropped_records_total",
+    "fluentbit_output_proc_records_total",
+    "fluentbit_output_retries_total",
+    "fluentbit_storage_fs_chunks",
+    "up",
+    "kube_",
+];
+
+fn file(name: &str) -> Result<String> {
+    let path = project_folder().join(FOLDER).join(name);
+    fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+fn alerts() -> Result<Vec<Value>> {
+    let rules = read_yaml(file("alerts.yaml")?.as_str())?;
+    let rules = rules.pointer("/spec/groups/0/rules").and_then(Value::as_array);
+    Ok(rules.context("no alerts")?.clone())
+}
+
+#[test]
+fn promtool_takes_the_alerts_and_their_tests_pass() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let resource = read_yaml(&file("alerts.yaml")?)?;
+    // JSON is YAML.
+    fs::write(folder.path().join("rules.yaml"), resource["spec"].to_string())?;
+    fs::write(folder.path().join("tests.yaml"), file("alerts.test.yaml")?)?;
+    let promtool = tool("promtool")?;
+    for arguments in [["check", "rules", "rules.yaml"], ["test", "rules", "tests.yaml"]] {
+        println!(
+            "{}",
+            succeed(Command::new(&promtool).args(arguments).current_dir(folder.path()))?
+        );
+    }
+    // An alert that never fires fails its test, or these would say nothing.
+    let never = file("alerts.yaml")?.replace("> 500000", "> 5000000");
+    fs::write(folder.path().join("rules.yaml"), read_yaml(&never)?["spec"].to_string())?;
+    let test = Command::new(&promtool)
+        .args(["test", "rules", "tests.yaml"])
+        .current_dir(folder.path())
+        .output()?;
+    ensure!(!test.status.success(), "a wrong alert passes");
+    Ok(())
+}
+
+/// Each alert is tested both ways, and told of in the documents.
+#[test]
+fn each_alert_is_tested_and_documented() -> Result<()> {
+    let (tests, document) =
+        (file("alerts.test.yaml")?, fs::read_to_string(project_folder().join("docs/operate.md"))?);
+    let mut names = BTreeSet::new();
+    for alert in alerts()? {
+        let name = alert["alert"].as_str().context("no name")?.to_owned();
+        let tested = tests.matches(&format!("alertname: {name}\n")).count();
+        ensure!(tested == 2, "{name} is tested {tested} times");
+        ensure!(document.contains(&format!("`{name}`")), "docs/operate.md does not tell of {name}");
+        names.insert(name);
+    }
+    let told = document
+        .split('`')
+        .filter(|part| part.starts_with("Statetrail") && part.chars().all(char::is_alphanumeric));
+    for name in told {
+        ensure!(names.contains(name), "docs/operate.md tells of {name}, which does not exist");
+    }
+    Ok(())
+}
+
+#[test]
+fn grafana_takes_the_dashboard() -> Result<()> {
+    let path = project_folder().join(FOLDER).join("dashboard.json");
+    let check = tool("grafana-check")?;
+    succeed(Command::new(&check).arg(&path))?;
+    let folder = tempfile::tempdir()?;
+    for (right, wrong) in [
+        ("\"fieldConfig\"", "\"fieldConf\""),
+        ("\"expr\"", "\"query\""),
+        ("\"textMode\"", "\"text\""),
+    ] {
+        let text = fs::read_to_string(&path)?.replace(right, wrong);
+        let bad = folder.path().join("bad.json");
+        fs::write(&bad, text)?;
+        ensure!(succeed(Command::new(&check).arg(&bad)).is_err(), "{wrong} is taken");
+    }
+    // Panels do not lie on each other.
+    let dashboard: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
+    let mut taken = BTreeSet::new();
+    for panel in dashboard["panels"].as_array().context("no panels")? {
+        let at = |key: &str| panel["gridPos"][key].as_u64().context("no place");
+        for x in at("x")?..at("x")? + at("w")? {
+            for y in at("y")?..at("y")? + at("h")? {
+                ensure!(x < 24 && taken.insert((x, y)), "{} lies on another panel", panel["title"]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is asked for is what the sink and the server register; tests/released asks the running
+/// ones.
+#[test]
+fn metrics_that_are_asked_for_exist() -> Result<()> {
+    let sources = ["sink/src/metrics.rs", "server/src/metrics.rs"]
+        .map(|path| fs::read_to_string(project_folder().join(path)));
+    let [sink, server] = sources;
+    let (sink, server) = (sink?, server?);
+    let mut asked = BTreeSet::new();
+    for alert in alerts()? {
+        names(alert["expr"].as_str().context("no expression")?, &mut asked);
+    }
+    for line in file("dashboard.json")?.lines() {
+        if let Some(expression) = line.trim().strip_prefix("\"expr\": ") {
+            names(&serde_json::from_str::<String>(expression.trim_end_matches(','))?, &mut asked);
+        }
+    }
+    ensure!(asked.len() > 20, "{asked:?}");
+    for name in asked {
+        let is_registered = |source: &str, prefix: &str| {
+            let Some(name) = name.strip_prefix(prefix) else { return false };
+            let mut short = name;
+            for end in ["_bucket", "_total", "_seconds", "_bytes", "_info"] {
+                short = short.strip_suffix(end).unwrap_or(short);
+            }
+            source.contains(&format!("\"{name}\"")) || source.contains(&format!("\"{short}\""))
+        };
+        let known = OTHERS.iter().any(|other| name == *other || name.starts_with("kube_"));
+        ensure!(
+            known || is_registered(&server, "statetrail_server_") || is_registered(&sink, "sink_"),
+            "nobody has {name}"
+        );
+    }
+    Ok(())
+}
+
+/// The names of metrics in an expression: words before a brace, a bracket or an operator that are
+/// neither functions nor labels.
+fn names(expression: &str, names: &mut BTreeSet<String>) {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    for word in expression.split(|letter| !is_letter(letter)) {
+        let of_ours = word.starts_with("sink_") || word.starts_with("statetrail_server_");
+        if of_ours || word.starts_with("fluentbit_") || word.starts_with("kube_") || word == "up" {
+            names.insert(word.to_owned());
+        }
+    }
+}
