@@ -27,7 +27,7 @@ k8s-check: ## manifests, images, compose file, alerts, dashboard and their docum
 
 check: wasm-target ## formatting, lints and documentation, warnings as errors
 	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features statetrail-k8s-check/released -- -D warnings
 	$(CARGO) clippy -p statetrail-filter --target wasm32-wasip1 --profile filter -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
