@@ -7,8 +7,8 @@ use clap::Parser;
 use crate::args::{Command, CommandLine, Shared};
 use crate::clock::Clock;
 use crate::commands::{
-    Questioner, blame, completions, demo, diff, dlq, events, find, import, log, ls, migrate, rules,
-    serve, show, token,
+    Questioner, blame, canary, completions, demo, diff, dlq, events, find, import, log, ls,
+    migrate, rules, serve, show, token,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::{ColorChoice, Output, OutputFormat, printable, terminal_width};
@@ -73,6 +73,7 @@ fn run_command(
         Command::Migrate(args) => migrate::run(&args, store, output),
         Command::Serve(args) => serve::run(&args, store, output),
         Command::Token(args) => token::run(&args, output),
+        Command::Canary(args) => canary::run(&args, &open()?, output),
         Command::Demo(args) => demo::run(&args, store, &clock, output),
         Command::Completions(args) => completions::run(&args, output),
     }

@@ -82,6 +82,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Make a token for `serve --tokens`
     Token(TokenArgs),
+    /// Write numbered lines and find out whether each comes through, once and in time
+    Canary(CanaryArgs),
     /// Let a shop work through a day, check every answer, and serve the dashboard of it
     Demo(DemoArgs),
     /// Print the completions for a shell
@@ -117,7 +119,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "FORMAT")]
     pub time_format: Option<TimeFormat>,
     /// Pass over lines from before that time, as when the past is rebuilt with other rules
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<String>,
     /// How to show how far it is, on standard error
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
@@ -672,6 +674,64 @@ pub struct TokenArgs {
     /// A namespace that may be read with it; may be given more than once [default: all]
     #[arg(long = "namespace", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
     pub namespaces: Vec<String>,
+}
+
+/// See [`Command::Canary`].
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statetrail canary --log /var/log/containers/canary-1_statetrail_app-ID.log --cri \\
+      --lines 600 --store cassandra://db:9042/trail
+  statetrail canary --log - --rate 0.2 --listen 0.0.0.0:9465 --store cassandra://db:9042/trail
+
+The lines need fluent-bit/rules/canary.yaml among the rules. It ends with code 1 if a line was \
+lost, doubled, wrong or late. In a pod, standard output is the log; its report comes last there, \
+where no rule looks for it.")]
+pub struct CanaryArgs {
+    /// The log to write to; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub log: PathBuf,
+    /// Write each line as a container runtime does
+    #[arg(long)]
+    pub cri: bool,
+    /// Lines per second
+    #[arg(long, default_value_t = 1.0, value_parser = rate)]
+    pub rate: f64,
+    /// How many lines to write [default: until a signal comes]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub lines: Option<u64>,
+    /// How long a line may take; then it counts as lost, and if it comes after all, as late
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub within: Seconds,
+    /// Where to answer /metrics and /health/livez [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+/// A span of time in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub std::time::Duration);
+
+impl std::str::FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seconds, String> {
+        let seconds: f64 = text.trim_end_matches('s').parse().map_err(|_| SECONDS_WANTED)?;
+        match std::time::Duration::try_from_secs_f64(seconds) {
+            Ok(span) if !span.is_zero() && seconds < 1e9 => Ok(Seconds(span)),
+            _ => Err(SECONDS_WANTED.to_owned()),
+        }
+    }
+}
+
+const SECONDS_WANTED: &str = "a number of seconds above 0 is wanted, such as 60 or 0.5";
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().unwrap_or(f64::NAN);
+    match (1e-5..=10_000.0).contains(&rate) {
+        true => Ok(rate),
+        false => Err("a number of lines per second is wanted, up to 10000".to_owned()),
+    }
 }
 
 /// See [`Command::Completions`].

@@ -23,6 +23,13 @@ pub fn start_runtime() -> io::Result<()> {
     Ok(())
 }
 
+/// Lets a task go on beside this thread, if the runtime was started.
+pub fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    if let Some(runtime) = RUNTIME.get() {
+        runtime.spawn(task);
+    }
+}
+
 /// Waits for a future, on this thread.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     match RUNTIME.get() {

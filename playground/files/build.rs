@@ -13,7 +13,13 @@ const PROFILE: &str = "playground";
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for part in ["playground/src", "playground/example", "playground/Cargo.toml", "Cargo.toml"] {
+    for part in [
+        "playground/src",
+        "playground/example",
+        "playground/Cargo.toml",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         watch(&workspace.join(part));
     }
     for part in ["event", "rules", "workshop"] {

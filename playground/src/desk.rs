@@ -5,11 +5,13 @@ use std::ops::Range;
 
 use statetrail_event::{EntityName, Event, EventId, OrderKey, State, Time};
 use statetrail_rules::{Diagnostic, NearMiss, RuleText, Severity, check_one};
-use statetrail_workshop::{Capture, MatchedRule, Trial, add_sample, format, forms, suggest};
+use statetrail_workshop::{
+    Capture, MatchedRule, NoSample, Trial, add_sample, format, forms, suggest,
+};
 
 use crate::views::{
     CaptureView, EntityView, FaultView, FieldView, FormView, LineView, MadeView, MatchView,
-    NearView, RuleView, RulesView, RunView, StepView, SuggestionView,
+    NearView, RuleView, RulesView, RunView, StepView, SuggestionView, shown,
 };
 
 /// What the one rule file is called.
@@ -116,15 +118,29 @@ impl Desk {
         })
     }
 
-    /// The rule file with a line as a sample of the rule that matches it. `None` if there is none, or
-    /// no place for it.
-    pub fn add_sample(&mut self, number: usize) -> Option<String> {
-        let (trial, line) = (self.trial.as_mut()?, self.lines.get(number)?);
+    /// The rule file with a line as a sample of the rule that matches it.
+    ///
+    /// # Errors
+    /// When there is none, or no place for it: what to tell.
+    pub fn add_sample(&mut self, number: usize) -> Result<String, String> {
+        let (Some(trial), Some(line)) = (self.trial.as_mut(), self.lines.get(number)) else {
+            return Err("There is no such line.".to_owned());
+        };
         let tried = trial.line(line.as_bytes());
         // What was to be starred out need not stand in a rule file either.
         let line = tried.redacted.as_deref().unwrap_or(line);
-        let rule = short_name(&tried.matched.first()?.rule);
-        add_sample(&self.rules, &rule, line, &tried.events)
+        let Some(matched) = tried.matched.first() else {
+            return Err("No rule takes this line.".to_owned());
+        };
+        let told = |why| match why {
+            NoSample::Known => "It is one already.",
+            NoSample::NoRule => "The rules as they stand now do not have that rule.",
+            NoSample::NoPlace => {
+                "Its samples stand where another one cannot be put: write it by hand."
+            }
+        };
+        add_sample(&self.rules, &short_name(&matched.rule), line, &tried.events)
+            .map_err(|why| told(why).to_owned())
     }
 
     /// The rule file in the usual form, or what keeps it from being that.
@@ -201,7 +217,7 @@ fn states(lives: BTreeMap<EntityName, Life>) -> Vec<EntityView> {
 
 fn field_view((field, value, by): (&str, &statetrail_event::Value, OrderKey)) -> FieldView {
     let line = usize::try_from(by.time.nanos()).unwrap_or_default();
-    FieldView { field: field.to_owned(), value: value.clone(), line }
+    FieldView { field: field.to_owned(), value: shown(value), line }
 }
 
 fn short_name(rule: &str) -> String {
@@ -235,7 +251,8 @@ fn capture_view(capture: &Capture, line: &str) -> CaptureView {
 fn near_view(near: NearMiss, line: &str) -> NearView {
     NearView {
         rule: short_name(&near.rule),
-        place: if near.field.is_none() { units_before(line, near.place) } else { 0 },
+        // Stars move what stands behind them, and a field's value is no place in the line.
+        place: (near.field.is_none() && !near.redacted).then(|| units_before(line, near.place)),
         field: near.field,
         expected: near.expected,
     }
@@ -321,7 +338,7 @@ rules:
             "name": "order/o-1", "events": 2,
             "trail": [{"event": "paid", "line": 0}, {"event": "paid", "line": 2}],
             "fields": [
-                {"field": "amount", "value": 7.5, "line": 2}, {"field": "by", "value": "Ann", "line": 2},
+                {"field": "amount", "value": "7.5", "line": 2}, {"field": "by", "value": "Ann", "line": 2},
             ],
         }]);
         assert_eq!(run["states"], expected);
@@ -342,14 +359,18 @@ rules:
         let text = desk.add_sample(0).unwrap();
         assert!(text.contains("by Cy card ***") && !text.contains("4711"), "{text}");
         assert_eq!(desk.set_rules(&text).faults, vec![]);
-        assert_eq!((desk.add_sample(1), desk.add_sample(2)), (None, None));
+        assert_eq!(desk.add_sample(0), Err("It is one already.".to_owned()));
+        assert!(desk.add_sample(1).is_err() && desk.add_sample(2).is_err());
     }
 
     #[test]
     fn a_line_that_no_rule_takes_shows_where_the_nearest_stops() {
         let mut desk = desk(PAID, "order ö paid much by Ann");
         let near = desk.line(0).unwrap().near.unwrap();
-        assert_eq!((&*near.rule, near.place), ("paid", 13));
+        assert_eq!((&*near.rule, near.place), ("paid", Some(13)));
+        desk.set_lines("card 4711 order o-1 paid much by Ann");
+        assert_eq!(desk.line(0).unwrap().near.unwrap().place, None);
+        desk.set_lines("order ö paid much by Ann");
         assert_eq!(desk.line(1), None);
         assert_eq!(desk.left_over()[0].lines, 1);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use statetrail_event::{Event, Value};
+use statetrail_rules::is_plain_text;
 
 /// What is to be said of a rule file.
 #[derive(Debug, PartialEq, Serialize)]
@@ -97,8 +98,8 @@ pub struct StepView {
 pub struct FieldView {
     /// Its name.
     pub field: String,
-    /// Its value.
-    pub value: Value,
+    /// Its value, as [`shown`] writes it.
+    pub value: String,
     /// The line that set it, from 0.
     pub line: usize,
 }
@@ -147,8 +148,8 @@ pub struct MadeView {
     pub entity: String,
     /// The event's name.
     pub event: String,
-    /// The fields that it sets.
-    pub set: BTreeMap<String, Value>,
+    /// The fields that it sets, with their values as [`shown`] writes them.
+    pub set: BTreeMap<String, String>,
     /// The fields that it unsets.
     pub unset: Vec<String>,
 }
@@ -160,8 +161,8 @@ pub struct NearView {
     pub rule: String,
     /// The field in which it stops; `None` for the line itself.
     pub field: Option<String>,
-    /// Up to where it matches the line as rules see it; 0 if it stops in a field.
-    pub place: usize,
+    /// Up to where it matches the line; `None` if it stops in a field, or something is starred out.
+    pub place: Option<usize>,
     /// What would have to come there.
     pub expected: String,
 }
@@ -195,7 +196,8 @@ pub struct SuggestionView {
 impl From<&Event> for MadeView {
     fn from(event: &Event) -> MadeView {
         let changes = || event.changes.iter();
-        let set = changes().filter_map(|it| Some((it.field.to_string(), it.value.clone()?)));
+        let set =
+            changes().filter_map(|it| Some((it.field.to_string(), shown(it.value.as_ref()?))));
         let unset = changes().filter(|it| it.value.is_none()).map(|it| it.field.to_string());
         MadeView {
             entity: event.entity.subject().to_owned(),
@@ -203,5 +205,15 @@ impl From<&Event> for MadeView {
             set: set.collect(),
             unset: unset.collect(),
         }
+    }
+}
+
+/// A value for people who tune types: exactly the number, and a text in quotes if it could be taken for
+/// something else. JavaScript's own numbers could show neither `5.0` nor large ones.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) if is_plain_text(text) => text.to_string(),
+        // Texts and numbers can be written as JSON.
+        other => serde_json::to_string(other).unwrap_or_default(),
     }
 }

@@ -15,8 +15,6 @@ export function counted(number, noun, nouns = `${noun}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? noun : nouns}`;
 }
 
-const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));
-
 function table(headings, rows) {
   const head = headings.map((heading) => element("th", { scope: "col" }, heading));
   return element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
@@ -54,7 +52,7 @@ export function lineAnswer(line, rules, act) {
     parts.push(
       element("p", {}, "No rule takes this line. The nearest is ",
         element("button", { type: "button", class: `rule r${number % 8}`, onclick: () => act.showRule(number) }, rule),
-        field ? ", which stops in the field " : ", which stops at the underlined place", field ? element("code", {}, field) : null, ":"),
+        ...stopsAt(line.near), ":"),
       element("p", { class: "expected" }, "expected ", element("code", {}, expected.replaceAll("`", ""))),
     );
   } else if (line.text.trim()) {
@@ -65,9 +63,14 @@ export function lineAnswer(line, rules, act) {
   return parts;
 }
 
+function stopsAt({ field, place }) {
+  if (field) return [", which stops in the field ", element("code", {}, field)];
+  return [place === null ? ", which stops" : ", which stops at the underlined place"];
+}
+
 function eventAnswer({ entity, event, set, unset }) {
   const changes = [
-    ...Object.entries(set).map(([field, value]) => element("li", {}, element("code", {}, field), " = ", element("code", { class: "value" }, shown(value)))),
+    ...Object.entries(set).map(([field, value]) => element("li", {}, element("code", {}, field), " = ", element("code", { class: "value" }, value))),
     ...unset.map((field) => element("li", {}, element("code", {}, field), " is unset")),
   ];
   return element("div", { class: "event" },
@@ -89,7 +92,7 @@ export function statesAnswer(run, showLine) {
       element("summary", {}, element("b", {}, name), " ", element("span", { class: "quiet" }, counted(events, "event"))),
       element("p", { class: "trail" }, events > trail.length ? "… " : "", ...steps),
       table(["field", "value", "line"], fields.map(({ field, value, line }) =>
-        element("tr", {}, element("th", { scope: "row" }, field), element("td", {}, shown(value)), element("td", {}, to(line, line + 1)))))));
+        element("tr", {}, element("th", { scope: "row" }, field), element("td", {}, value), element("td", {}, to(line, line + 1)))))));
   }
   return parts;
 }

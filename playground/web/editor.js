@@ -76,7 +76,10 @@ export class Editor {
     this.#text.focus();
     this.#text.select();
     // What has no successor yet; without it there is no way back.
-    if (!document.execCommand("insertText", false, text)) this.value = text;
+    if (!document.execCommand("insertText", false, text)) {
+      this.value = text;
+      this.#text.dispatchEvent(new Event("input"));
+    }
     this.#text.setSelectionRange(0, 0);
     this.#text.scrollTop = 0;
     this.changed();
@@ -139,7 +142,7 @@ function fill(row, text, marks) {
     const marked = document.createElement("mark");
     marked.className = mark.kind;
     // What is missing at the end of a line has a place as well.
-    marked.textContent = text.slice(mark.start, mark.end) || " ";
+    marked.textContent = text.slice(mark.start, mark.end) || (mark.start >= text.length ? " " : "");
     row.append(marked);
     at = Math.max(mark.end, mark.start);
   }

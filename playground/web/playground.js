@@ -26,13 +26,22 @@ worker.addEventListener("message", ({ data: { id, answer, failure } }) => {
   if (failure === undefined) resolve(answer);
   else reject(new Error(failure));
 });
-worker.addEventListener("error", () => tell("The engine could not be loaded. Load the page again."));
+worker.addEventListener("error", () => fail(new Error("it could not be loaded")));
 
 function ask(question, argument) {
   return new Promise((resolve, reject) => {
     waiting.set(++asked, { resolve, reject });
     worker.postMessage({ id: asked, ask: question, argument });
   });
+}
+
+// Nothing more comes from an engine that failed, and the page says so for as long as it stands.
+let isBroken = false;
+function fail(error) {
+  isBroken = true;
+  for (const { reject } of waiting.values()) reject(error);
+  waiting.clear();
+  by("rules-status").textContent = `The engine failed (${error.message}): load the page again; the address keeps what is here.`;
 }
 
 let checked = { faults: [], rules: [], in_force: false };
@@ -53,8 +62,8 @@ const lines = new Editor(by("lines-editor"), (number) => {
     const [rule, spans] = mark;
     return { marks: spans.map(([start, end]) => ({ start, end, kind: `r${rule % 8}` })), kind: `taken r${rule % 8}` };
   }
-  const near = number === lines.line && line?.near && !line.near.field && !line.redacted ? line.near : null;
-  if (!near) return {};
+  const near = number === lines.line ? line?.near : null;
+  if (!near || near.place === null) return {};
   const text = lines.textOf(number);
   const word = text.slice(near.place).match(/^\s*\S*/)[0].length;
   return { marks: [{ start: near.place, end: near.place + word, kind: "stop" }] };
@@ -65,13 +74,15 @@ const attempt = (task) => async (...given) => {
   try {
     await task(...given);
   } catch (error) {
-    tell(`The engine failed: ${error.message}. Load the page again.`);
+    if (!isBroken) fail(error);
   }
 };
 
 // What has changed since the engine was asked last.
 const changed = { rules: false, lines: false, line: false };
 let isAsking = false;
+let typedAt = 0;
+let answered = 0;
 
 function change(what) {
   changed[what] = true;
@@ -81,14 +92,14 @@ function change(what) {
 async function refresh() {
   if (isAsking) return;
   isAsking = true;
-  while (changed.rules || changed.lines || changed.line) await refreshOnce();
+  while (!isBroken && (changed.rules || changed.lines || changed.line)) await refreshOnce();
   isAsking = false;
 }
 
 const refreshOnce = attempt(async () => {
   const { rules: newRules, lines: newLines } = changed;
+  const start = typedAt;
   Object.assign(changed, { rules: false, lines: false, line: false });
-  const start = performance.now();
   const answers = [];
   if (newRules) answers.push(ask("setRules", rules.value).then((it) => (checked = it)));
   if (newLines) answers.push(ask("setLines", lines.value));
@@ -97,8 +108,11 @@ const refreshOnce = attempt(async () => {
   await Promise.all(answers);
   show();
   if (newRules || newLines) keepInAddress();
-  // What is waited for: the answer to a key, drawn.
-  requestAnimationFrame(() => performance.measure("answered", { start }));
+  // From the key to its answer, for whoever wants to know how long that takes.
+  if (newRules || newLines) {
+    performance.clearMeasures("answered");
+    requestAnimationFrame(() => performance.measure("answered", { start, detail: ++answered }));
+  }
 });
 
 function show() {
@@ -154,13 +168,20 @@ function showLine(number) {
 }
 
 const addSample = attempt(async () => {
-  const text = await ask("addSample", lines.line);
-  if (text === null) tell("There is no place for a sample in that rule: its samples stand within brackets.");
-  else if (rules.value === text) tell("It is one already.");
-  else rules.replace(text);
+  const before = rules.value;
   const added = checked.rules.find((rule) => rule.name === line?.rules[0]?.rule);
-  if (text !== null && added) rules.select(added.line - 1);
+  const { Ok: text, Err: reason } = await ask("addSample", lines.line);
+  if (text === undefined) tell(reason);
+  else if (replaceRules(before, text) && added) rules.select(added.line - 1);
 });
+
+// Another text for the rules, unless somebody has typed since it was asked for.
+function replaceRules(before, text) {
+  const isSame = rules.value === before;
+  if (isSame) rules.replace(text);
+  else tell("The rules have changed meanwhile: try again.");
+  return isSame;
+}
 
 function takeSuggestion(suggestion) {
   suggestions = null;
@@ -206,7 +227,9 @@ function keepInAddress() {
   keptUntil = setTimeout(async () => {
     const hash = await packed(rules.value, lines.value);
     // Too long a link is none.
-    history.replaceState(null, "", hash.length > LINK_MAX ? location.pathname : `#${hash}`);
+    const isTooLong = hash.length > LINK_MAX;
+    if (isTooLong && location.hash) tell("There is too much for the address: a reload loses it.");
+    history.replaceState(null, "", isTooLong ? location.pathname : `#${hash}`);
   }, 400);
 }
 
@@ -226,10 +249,11 @@ by("share").addEventListener("click", async () => {
 });
 
 by("format").addEventListener("click", attempt(async () => {
+  const before = rules.value;
   const { Ok: text, Err: reason } = await ask("format");
   if (text === undefined) tell(`It cannot be formatted: ${reason}`);
-  else if (text === rules.value) tell("It has its usual form.");
-  else rules.replace(text);
+  else if (text === before) tell("It has its usual form.");
+  else replaceRules(before, text);
 }));
 
 by("suggest").addEventListener("click", attempt(async () => {
@@ -238,21 +262,27 @@ by("suggest").addEventListener("click", attempt(async () => {
 }));
 
 rules.element.addEventListener("input", () => {
+  typedAt = performance.now();
   rules.changed();
   change("rules");
 });
 lines.element.addEventListener("input", () => {
+  typedAt = performance.now();
+  suggestions = null;
   lines.changed();
   change("lines");
 });
 document.addEventListener("selectionchange", () => {
   if (document.activeElement === lines.element) change("line");
+  else if (document.activeElement === rules.element) rules.draw();
 });
 
 const begin = attempt(async () => {
   const given = location.hash.slice(1);
   const kept = given ? await unpacked(given) : null;
-  if (given && !kept) tell("The link is damaged; here is the example instead.");
+  const isEmpty = !rules.value && !lines.value;
+  if (given && !kept) tell(isEmpty ? "The link is damaged; here is the example instead." : "The link is damaged.");
+  if (!kept && !isEmpty) return;
   [rules.value, lines.value] = kept ?? (await ask("example"));
   lines.select(0);
   change("rules");

@@ -36,6 +36,9 @@ pub use origin::{ContainerName, Origin};
 pub use samples::{SampleRun, run_samples, shown};
 pub use set::{RuleSet, RuleText, ScopeId};
 
+/// Deepest nesting of a rule file: it needs eight levels.
+pub const DEPTH_MAX: usize = 16;
+
 /// Whether YAML reads a scalar without quotes as a text, not as a number, a truth value or nothing.
 pub fn is_plain_text(scalar: &str) -> bool {
     matches!(yaml::resolve_plain(scalar), yaml::Plain::Text)

@@ -6,10 +6,8 @@ use std::str::Chars;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
+use crate::DEPTH_MAX;
 use crate::diagnostic::{Place, Report};
-
-/// Deepest nesting: a rule file needs eight levels.
-const MAX_DEPTH: usize = 16;
 
 /// A piece of a YAML document.
 pub(crate) struct Node {
@@ -165,9 +163,9 @@ fn close(closed: Open) -> Node {
 }
 
 fn too_deep(open: &[Open], place: Place, report: &mut Report<'_>) -> bool {
-    let too_deep = open.len() > MAX_DEPTH;
+    let too_deep = open.len() > DEPTH_MAX;
     if too_deep {
-        report.error(place, format!("nested more than {MAX_DEPTH} levels deep"));
+        report.error(place, format!("nested more than {DEPTH_MAX} levels deep"));
     }
     too_deep
 }

@@ -23,7 +23,7 @@ mod yaml;
 pub use compare::{Difference, compare};
 pub use format::format;
 pub use forms::{Form, forms};
-pub use sample::add_sample;
+pub use sample::{NoSample, add_sample};
 pub use schema::schema;
 pub use suggest::{Suggestion, suggest};
 pub use tree::FormatError;

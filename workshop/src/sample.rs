@@ -5,24 +5,54 @@ use statetrail_event::Event;
 use crate::tree::{Kind, Node, parse};
 use crate::yaml::sample_item;
 
-/// Adds a line with its events to the samples of the rule with that name. `None` if the text has no
-/// such rule, or lists its samples within brackets, where another line would not fit.
-pub fn add_sample(text: &str, rule: &str, line: &str, events: &[Event]) -> Option<String> {
-    let (root, _) = parse(text).ok()?;
-    let found = rule_of(&root, rule)?;
+/// Why a line is not added to the samples of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSample {
+    /// The rule has it already.
+    Known,
+    /// The text is no rule file, or has no rule of that name.
+    NoRule,
+    /// Its samples stand within brackets, or where another one cannot be told to fit.
+    NoPlace,
+}
+
+/// Adds a line with its events to the samples of the rule with that name.
+///
+/// # Errors
+/// When it is there already, or has no place.
+pub fn add_sample(
+    text: &str,
+    rule: &str,
+    line: &str,
+    events: &[Event],
+) -> Result<String, NoSample> {
+    let (root, _) = parse(text).map_err(|_| NoSample::NoRule)?;
+    let found = rule_of(&root, rule).ok_or(NoSample::NoRule)?;
+    if samples_of(found).iter().any(|it| value(it, "line").is_some_and(|it| is(it, line))) {
+        return Err(NoSample::Known);
+    }
+    let whole = with_sample(text, found, line, events).ok_or(NoSample::NoPlace)?;
+    let sizes = parse(&whole).ok().and_then(|(changed, _)| size_of(&changed, rule));
+    let (rules, samples) = size_of(&root, rule).ok_or(NoSample::NoRule)?;
+    match sizes == Some((rules, samples + 1)) {
+        true => Ok(whole),
+        false => Err(NoSample::NoPlace),
+    }
+}
+
+fn with_sample(text: &str, rule: &Node, line: &str, events: &[Event]) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
     let line_of = |node: &Node| lines.get(node.start.checked_sub(1)?).copied();
-    let (behind, addition) = match value(found, "samples") {
+    let (behind, addition) = match value(rule, "samples") {
         Some(samples) => {
-            let Kind::Seq(items) = &samples.kind else { return None };
             // The dash of an item within brackets does not begin its line.
-            let indent = indent_of_dash(line_of(items.first()?)?)?;
+            let indent = indent_of_dash(line_of(samples_of(rule).first()?)?)?;
             (samples.end, sample_item(indent, line, events))
         }
         None => {
-            let indent = indent_behind_dash(line_of(found)?)?;
+            let indent = indent_behind_dash(line_of(rule)?)?;
             let key = format!("{:indent$}samples:\n", "");
-            (found.end, key + &sample_item(indent + 2, line, events))
+            (rule.end, key + &sample_item(indent + 2, line, events))
         }
     };
     let (before, after) = lines.split_at_checked(behind)?;
@@ -31,17 +61,19 @@ pub fn add_sample(text: &str, rule: &str, line: &str, events: &[Event]) -> Optio
         whole.push_str(part);
         whole.push('\n');
     }
-    let (changed, _) = parse(&whole).ok()?;
-    let (rules, samples) = size_of(&root, rule)?;
-    (size_of(&changed, rule)? == (rules, samples + 1)).then_some(whole)
+    Some(whole)
+}
+
+fn samples_of(rule: &Node) -> &[Node] {
+    match value(rule, "samples").map(|node| &node.kind) {
+        Some(Kind::Seq(items)) => items,
+        _ => &[],
+    }
 }
 
 /// How many rules there are, and how many samples that one has.
 fn size_of(root: &Node, rule: &str) -> Option<(usize, usize)> {
-    let samples = match value(rule_of(root, rule)?, "samples").map(|node| &node.kind) {
-        Some(Kind::Seq(items)) => items.len(),
-        _ => 0,
-    };
+    let samples = samples_of(rule_of(root, rule)?).len();
     Some((rules_of(root)?.len(), samples))
 }
 
@@ -102,7 +134,7 @@ rules:
     emit: [{entity: parcel/<parcel>, event: sent, set: {city: <city>}, unset: [shelf]}]
 ";
 
-    fn with_sample(text: &str, rule: &str, line: &str) -> Option<String> {
+    fn sampled(text: &str, rule: &str, line: &str) -> Result<String, NoSample> {
         let text_of = RuleText { name: "shop.yaml".to_owned(), text: text.to_owned() };
         let (rules, _) = RuleSet::parse(&[text_of]);
         let tried = Trial::of_file(rules).line(line.as_bytes());
@@ -111,9 +143,9 @@ rules:
 
     #[test]
     fn a_sample_is_added_and_nothing_else_changes() {
-        let one = with_sample(RULES, "paid", "order o-2 paid: it's done").unwrap();
-        let both = with_sample(&one, "sent", "parcel p-1 sent to 'Rom'").unwrap();
-        let again = with_sample(&both, "sent", "parcel p-2 sent to Bonn").unwrap();
+        let one = sampled(RULES, "paid", "order o-2 paid: it's done").unwrap();
+        let both = sampled(&one, "sent", "parcel p-1 sent to 'Rom'").unwrap();
+        let again = sampled(&both, "sent", "parcel p-2 sent to Bonn").unwrap();
         let whole = RuleText { name: "shop.yaml".to_owned(), text: again.clone() };
         assert_eq!(check(&[whole]), []);
         let mut kept = again.lines();
@@ -133,8 +165,14 @@ rules:
     #[test]
     fn where_no_sample_fits_nothing_changes() {
         let brackets = "namespaces: [a]\nrules:\n  - {name: x, match: abc, samples: [{line: abc, events: []}]}\n";
-        for (text, rule) in [(RULES, "gone"), (brackets, "x"), ("rules: 1", "x"), ("", "x")] {
-            assert_eq!(with_sample(text, rule, "order o-1 paid"), None, "{text}");
+        for (text, rule, why) in [
+            (RULES, "gone", NoSample::NoRule),
+            (RULES, "paid", NoSample::Known),
+            (brackets, "x", NoSample::NoPlace),
+            ("rules: 1", "x", NoSample::NoRule),
+            ("", "x", NoSample::NoRule),
+        ] {
+            assert_eq!(sampled(text, rule, "order o-1 paid"), Err(why), "{text}");
         }
     }
 }

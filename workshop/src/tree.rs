@@ -1,7 +1,7 @@
 //! The text of a rule file as a tree in which every part knows its lines.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
-use statetrail_rules::is_plain_text;
+use statetrail_rules::{DEPTH_MAX, is_plain_text};
 
 /// Why a text cannot be formatted: it is no YAML that a rule file may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,9 @@ pub(crate) fn parse(text: &str) -> Result<(Node, Vec<std::ops::Range<usize>>), F
                 if anchor > 0 || tag.is_some() =>
             {
                 return refused("anchors and tags are not supported in rule files");
+            }
+            Event::SequenceStart(..) | Event::MappingStart(..) if open.len() == DEPTH_MAX => {
+                return refused("nested too deeply");
             }
             Event::SequenceStart(..) => {
                 open.push(Open { start: span.start.line(), is_map: false, children: Vec::new() });

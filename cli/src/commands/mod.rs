@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub mod blame;
+pub mod canary;
 pub mod completions;
 pub mod demo;
 pub mod diff;

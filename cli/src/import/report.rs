@@ -185,10 +185,10 @@ impl Report {
             "pieces",
             "matched",
             "unmatched",
-            "earlier",
             "failed",
             "error",
             "extent",
+            "earlier",
         ])?;
         for log in &self.logs {
             output.csv_row([
@@ -198,10 +198,10 @@ impl Report {
                 &log.pieces.to_string(),
                 &log.matched.to_string(),
                 &log.unmatched.to_string(),
-                &log.earlier.to_string(),
                 &log.failed.to_string(),
                 log.error.as_deref().unwrap_or_default(),
                 log.extent.name(),
+                &log.earlier.to_string(),
             ])?;
         }
         Ok(())
@@ -350,7 +350,7 @@ impl LogReport {
             _ if without_time == self.lines => {
                 Some("no time is found, say how it is written with --time-format:")
             }
-            _ if self.unmatched > 0 => Some("no rule matches any line of"),
+            _ if self.unmatched > 0 && self.earlier == 0 => Some("no rule matches any line of"),
             _ => None,
         }
     }

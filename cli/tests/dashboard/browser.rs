@@ -155,6 +155,15 @@ impl Browser {
         });
     }
 
+    /// Puts a text in place of what a field holds, as one pastes.
+    pub(crate) fn paste(&self, id: &str, text: &str) {
+        let (id, text) = (json!(id), json!(text));
+        self.run(&format!(
+            "const it = document.getElementById({id}); it.focus(); it.select(); \
+             document.execCommand('insertText', false, {text})"
+        ));
+    }
+
     /// Presses a key where the page has the focus.
     pub(crate) fn press(&self, key: &str) {
         let press = self.driver.action_chain().send_keys(key);

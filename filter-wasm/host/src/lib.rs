@@ -1,4 +1,4 @@
-//! Fluent Bit's side of the filter, for tests and fuzz targets: the compiled module, loaded once,
+//! Fluent Bit's side of the filter, for tests, fuzz targets and `statetrail rules test`: the compiled module, loaded once,
 //! called for every record with arguments that the guest's own `malloc` made room for, and read as
 //! a C string.
 

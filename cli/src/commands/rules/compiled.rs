@@ -71,9 +71,9 @@ impl Compiled {
             Failure::new(Exit::Failed, format!("a temporary folder cannot be written: {error}"))
         };
         let folder = tempfile::tempdir().map_err(unwritten)?;
-        let name = Path::new(&text.name).file_name().unwrap_or_default();
         fs::create_dir(folder.path().join("rules")).map_err(unwritten)?;
-        fs::write(folder.path().join("rules").join(name), &text.text).map_err(unwritten)?;
+        // The filter reads files of that ending alone, and the name is in nothing that is compared.
+        fs::write(folder.path().join("rules/rules.yaml"), &text.text).map_err(unwritten)?;
         let mut guest = Guest::start(&self.0, &[(FOLDER, folder.path())])
             .map_err(|told| failed(format!("does not start: {}", told.trim_end())))?;
         let container = if container.is_empty() { "app" } else { container };
@@ -101,7 +101,6 @@ fn events_of(reply: Reply) -> Result<Vec<String>, String> {
     let replied: Replied = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     let Some(event) = replied.event else { return Ok(Vec::new()) };
     let events = cloudevents::read(event.as_bytes()).map_err(|error| error.to_string())?;
-    // Beside the line's events the filter may tell about itself.
-    let is_own = |it: &&statetrail_event::Event| it.entity.namespace() == "statetrail";
-    Ok(events.iter().filter(|event| !is_own(event)).map(shown).collect())
+    // The filter tells nothing about itself where no node is named.
+    Ok(events.iter().map(shown).collect())
 }

@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use serde::Serialize;
-use statetrail_rules::{RuleSet, RuleText, SampleRun, Severity, run_samples};
+use statetrail_rules::{RuleText, SampleRun, run_samples};
 
 use super::compiled::Compiled;
 use super::counted;
 use crate::args::RulesTestArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, printable, wrap};
-use crate::rule_files::read_rule_texts;
+use crate::rule_files::{compile, read_rule_texts};
 
 /// Columns of a half below which two texts stand one above the other.
 const HALF_MIN: usize = 30;
@@ -72,11 +72,7 @@ pub(super) fn run(args: &RulesTestArgs, output: &mut Output<'_>) -> Result<Exit,
 }
 
 fn run_file(text: &RuleText, compiled: Option<&Compiled>) -> Result<FileRun, Failure> {
-    let (mut rules, faults) = RuleSet::parse(std::slice::from_ref(text));
-    if let Some(fault) = faults.iter().find(|fault| fault.severity == Severity::Error) {
-        let message = format!("the rules cannot be used\n{fault}");
-        return Err(Failure::new(Exit::Failed, message).hint("`statetrail rules check` tells all"));
-    }
+    let mut rules = compile(std::slice::from_ref(text))?;
     let samples = run_samples(&mut rules);
     let (namespace, container) = rules.sample_place().unwrap_or_default();
     let filter = compiled
