@@ -98,7 +98,7 @@ pub struct StepView {
 pub struct FieldView {
     /// Its name.
     pub field: String,
-    /// Its value, as [`shown`] writes it.
+    /// Its value: exactly the number, and a text in quotes if it could be taken for something else.
     pub value: String,
     /// The line that set it, from 0.
     pub line: usize,
@@ -148,7 +148,7 @@ pub struct MadeView {
     pub entity: String,
     /// The event's name.
     pub event: String,
-    /// The fields that it sets, with their values as [`shown`] writes them.
+    /// The fields that it sets, with their values written as those of [`FieldView`].
     pub set: BTreeMap<String, String>,
     /// The fields that it unsets.
     pub unset: Vec<String>,
