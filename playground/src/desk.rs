@@ -156,7 +156,7 @@ impl Desk {
     pub fn left_over(&mut self) -> Vec<FormView> {
         let Desk { trial, lines, .. } = self;
         let mut is_left = |line: &str| match trial {
-            Some(trial) => trial.line(line.as_bytes()).matched.is_empty(),
+            Some(trial) => trial.takers(line.as_bytes()).is_empty(),
             None => true,
         };
         let left: Vec<usize> = (0..lines.len()).filter(|number| is_left(&lines[*number])).collect();

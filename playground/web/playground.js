@@ -107,9 +107,9 @@ const refreshOnce = attempt(async () => {
   answers.push(ask("line", lines.line).then((it) => (line = it)));
   await Promise.all(answers);
   show();
-  if (newRules || newLines) keepInAddress();
-  // From the key to its answer, for whoever wants to know how long that takes.
   if (newRules || newLines) {
+    keepInAddress();
+    // From the key to its answer, for whoever wants to know how long that takes.
     performance.clearMeasures("answered");
     requestAnimationFrame(() => performance.measure("answered", { start, detail: ++answered }));
   }

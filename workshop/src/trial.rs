@@ -91,7 +91,7 @@ impl Trial {
     }
 
     /// The names of the rules that match a line, in order.
-    pub(crate) fn takers(&mut self, line: &[u8]) -> Vec<String> {
+    pub fn takers(&mut self, line: &[u8]) -> Vec<String> {
         let mut takers = Vec::new();
         let Some(scope) = self.scope else { return takers };
         self.extractor.matches(&self.rules, scope, line, &mut |found| {
