@@ -12,7 +12,7 @@ demo: ## a shop's day: import its logs, compare with its truth, show answers, se
 	$(CARGO) run --release --quiet -p statetrail-cli -- demo
 
 stack: ## Kafka, Cassandra and a sink between them to play with, until `make stack-down`; needs Java 17 and Maven
-	$(CARGO) build --release --quiet -p statetrail-cli -p statetrail-sink
+	$(CARGO) build --release --quiet -p statetrail-cli -p statetrail-sink -p statetrail-shop
 	$(SERVERS) up target/release/statetrail target/release/statetrail-sink
 
 stack-down: ## end what `make stack` started

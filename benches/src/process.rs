@@ -23,35 +23,6 @@ pub struct ImportRun {
     pub peak_bytes: u64,
 }
 
-/// Builds `statetrail` in release and returns its path.
-///
-/// # Errors
-/// When it cannot be built.
-pub fn build_statetrail() -> Result<PathBuf> {
-    build("statetrail-cli", "statetrail")
-}
-
-/// Builds `statetrail-sink` in release and returns its path.
-///
-/// # Errors
-/// When it cannot be built.
-pub fn build_sink() -> Result<PathBuf> {
-    build("statetrail-sink", "statetrail-sink")
-}
-
-fn build(package: &str, binary: &str) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--quiet", "-p", package])
-        .current_dir(project_folder())
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "cannot build {binary}");
-    let own = std::env::current_exe()?;
-    let folder = own.parent().context("this program has no folder")?;
-    Ok(folder.join(binary))
-}
-
 /// The project's own folder.
 pub fn project_folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))

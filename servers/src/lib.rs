@@ -32,21 +32,21 @@
 
 mod cassandra;
 mod error;
-mod filter;
 mod fluent_bit;
 mod folders;
 mod jars;
 mod java;
 mod kafka;
 mod ports;
+mod released;
 mod server;
 mod stack;
 mod tls;
 
 pub use cassandra::{Cassandra, CassandraOptions};
 pub use error::Error;
-pub use filter::{filter_compiled_ahead, filter_module};
 pub use fluent_bit::FluentBit;
 pub use kafka::{Kafka, KafkaOptions, Scram};
+pub use released::{filter_compiled_ahead, filter_module, released_program};
 pub use server::Server;
 pub use stack::{Stack, StackFile};

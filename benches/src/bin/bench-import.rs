@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use pollster::block_on;
 use statetrail_benches::bare_loop::BareLoop;
-use statetrail_benches::process::{build_statetrail, import};
+use statetrail_benches::process::import;
 use statetrail_benches::shop_logs::write_parts;
 use statetrail_benches::workload::Workload;
 use statetrail_benches::{Better, Case, Report, median};
+use statetrail_servers::released_program;
 use statetrail_store::EventStore;
 use statetrail_store::sqlite::SqliteStore;
 
@@ -36,7 +37,7 @@ fn main() -> Result<()> {
 
 /// The whole import, million after million.
 fn import_millions(report: &mut Report, millions: usize) -> Result<()> {
-    let binary = build_statetrail()?;
+    let binary = released_program("statetrail")?;
     let folder = tempfile::tempdir()?;
     let parts = write_parts(&folder.path().join("logs"), millions, 1_000_000)?;
     let store = folder.path().join("store.db");

@@ -22,7 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use statetrail_benches::process::build_sink;
+
 use statetrail_benches::sink::bare::{BareInsert, BareTables, from_channel, from_memory};
 use statetrail_benches::sink::events::{Events, Spread};
 use statetrail_benches::sink::run::Sink;
@@ -30,6 +30,7 @@ use statetrail_benches::sink::servers::{Servers, Used};
 use statetrail_benches::sink::topic;
 use statetrail_benches::{Better, Case, Report};
 use statetrail_event::{Event, Time};
+use statetrail_servers::released_program;
 use tokio::sync::mpsc::channel;
 
 const SPREADS: [Spread; 4] = [
@@ -61,7 +62,7 @@ async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let events = arguments.next().map_or(Ok(500_000), |number| number.parse())?;
     let mut bench = Bench {
-        sink: build_sink()?,
+        sink: released_program("statetrail-sink")?,
         servers: Servers::start()?,
         report: Report::new("sink"),
         events,

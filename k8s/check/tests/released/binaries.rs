@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use statetrail_k8s_check::{project_folder, succeed};
+use statetrail_servers::{filter_module, released_program};
 
 /// Names a folder that has them already: `statetrail`, `statetrail-sink`, `statetrail-shop`, `copy` and
 /// `statetrail_filter.wasm`.
@@ -42,41 +43,33 @@ fn find() -> Result<Released> {
             filter: at("statetrail_filter.wasm"),
         });
     }
-    let release = ["--release"];
-    let filter = ["--lib", "--target", "wasm32-wasip1", "--profile", "filter"];
-    let host = succeed(Command::new("rustc").args(["--print", "host-tuple"]))?;
-    let fixed = ["--release", "--target", host.trim()];
     Ok(Released {
-        statetrail: build("statetrail-cli", &release, "")?,
-        sink: build("statetrail-sink", &release, "")?,
-        shop: build("statetrail-shop", &release, "")?,
-        copy: build("statetrail-copier", &fixed, "-C target-feature=+crt-static")?,
-        filter: build("statetrail-filter", &filter, "")?,
+        statetrail: released_program("statetrail")?,
+        sink: released_program("statetrail-sink")?,
+        shop: released_program("statetrail-shop")?,
+        copy: copier()?,
+        filter: filter_module()?,
     })
 }
 
-/// Builds a package and returns the file that came of it.
-fn build(package: &str, arguments: &[&str], flags: &str) -> Result<PathBuf> {
+/// Builds the filter image's only program, which links no library.
+fn copier() -> Result<PathBuf> {
+    let host = succeed(Command::new("rustc").args(["--print", "host-tuple"]))?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "-p", package, "--message-format=json"]).args(arguments);
-    build.current_dir(project_folder()).env_remove("CARGO_ENCODED_RUSTFLAGS");
-    match flags {
-        "" => build.env_remove("RUSTFLAGS"),
-        flags => build.env("RUSTFLAGS", flags),
-    };
+    build.args(["build", "--release", "-p", "statetrail-copier", "--message-format=json"]);
+    build.args(["--target", host.trim()]).current_dir(project_folder());
+    build.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", "-C target-feature=+crt-static");
     // Not by `succeed`: its standard output is a page for every crate.
     let output = build.output().context("cannot run cargo")?;
     let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cannot build {package}:\n{told}");
+    ensure!(output.status.success(), "cannot build the copier:\n{told}");
     let messages = String::from_utf8_lossy(&output.stdout);
     let file = messages.lines().rev().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        let is_module = |file: &&Value| file.as_str().is_some_and(|name| name.ends_with(".wasm"));
-        let module = message["filenames"].as_array().and_then(|files| files.iter().find(is_module));
-        message["executable"].as_str().or(module.and_then(Value::as_str)).map(PathBuf::from)
+        message["executable"].as_str().map(PathBuf::from)
     });
-    file.with_context(|| format!("cargo named no file of {package}"))
+    file.context("cargo named no file of the copier")
 }
 
 /// Runs a program with variables of its own alone.
