@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand};
-
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use statetrail_input::Format;
+use statetrail_input::log_time::TimeFormat;
 use statetrail_sink::dlq::Place;
 use statetrail_store::cassandra::Replication;
 
 use crate::failure::EXIT_CODES;
 use crate::import::ProgressChoice;
-use crate::input::Format;
-use crate::log_time::TimeFormat;
 use crate::output::{ColorChoice, OutputFormat};
 
 /// What happened to your entities: states at any moment, out of log lines
@@ -113,7 +112,7 @@ pub struct ImportArgs {
     pub namespace: Option<String>,
     /// How each line is wrapped [default: found from the first lines]
     #[arg(long, value_enum, value_name = "FORMAT")]
-    pub format: Option<Format>,
+    pub format: Option<Wrapping>,
     /// How plain lines write their time: json, klog, syslog, clf, logfmt, datetime, epoch, or a
     /// pattern such as "%d.%m.%Y %H:%M:%S" [default: found from the first lines]
     #[arg(long, value_name = "FORMAT")]
@@ -124,6 +123,27 @@ pub struct ImportArgs {
     /// How to show how far it is, on standard error
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub progress: ProgressChoice,
+}
+
+/// How each line of a log is wrapped; see [`Format`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Wrapping {
+    /// As the service wrote it.
+    Plain,
+    /// As containerd and CRI-O write it: `<time> stdout F <line>`.
+    Cri,
+    /// As Docker's json-file driver writes it: `{"log":"<line>\n","stream":"stdout","time":"..."}`.
+    Docker,
+}
+
+impl From<Wrapping> for Format {
+    fn from(wrapping: Wrapping) -> Format {
+        match wrapping {
+            Wrapping::Plain => Format::Plain,
+            Wrapping::Cri => Format::Cri,
+            Wrapping::Docker => Format::Docker,
+        }
+    }
 }
 
 /// See [`Command::Show`].

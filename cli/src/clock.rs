@@ -102,8 +102,7 @@ impl Clock {
 
 /// The same moment as the model has it; outside its range the nearest one.
 pub fn time_of_timestamp(timestamp: Timestamp) -> Time {
-    let nanos = timestamp.as_nanosecond();
-    Time::from_nanos(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+    Time::nearest(timestamp.as_nanosecond())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use statetrail_input::TextsError;
+
 /// What the exit code says. The numbers are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -92,6 +94,12 @@ impl Failure {
 }
 
 /// Where the error is about the output, and nothing more is known.
+impl From<TextsError> for Failure {
+    fn from(error: TextsError) -> Failure {
+        Failure::new(Exit::Failed, error)
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         match error.kind() {

@@ -7,13 +7,10 @@ pub mod clock;
 pub mod commands;
 pub mod failure;
 pub mod import;
-pub mod input;
-pub mod log_time;
 pub mod name;
 pub mod output;
 pub mod rule_files;
 pub mod store_place;
-mod votes;
 pub mod waiting;
 
 pub use app::run_from_environment;

@@ -54,6 +54,11 @@ impl Time {
         Time(nanos)
     }
 
+    /// The moment `nanos` nanoseconds after the Unix epoch; outside the range the nearest one.
+    pub fn nearest(nanos: i128) -> Time {
+        Time(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+    }
+
     /// The moment given as whole seconds and nanoseconds, or `None` outside the range.
     pub fn from_seconds(seconds: i64, nanos: u32) -> Option<Time> {
         // Nearly all of the range, without wide numbers, which are dear in an interpreter.

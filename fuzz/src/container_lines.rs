@@ -1,6 +1,6 @@
 //! Lines as container runtimes write them.
 
-use statetrail_cli::input::{Decoded, Decoder, Format, LinePlace, Sample};
+use statetrail_input::{Decoded, Decoder, Format, LinePlace, Sample};
 
 /// Small, so that joined lines exceed it.
 const LINE_BYTES_MAX: usize = 64;

@@ -4,7 +4,6 @@
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a target reports what it found")]
 
 mod cloudevents;
-#[cfg(feature = "cri_lines")]
 mod container_lines;
 #[cfg(feature = "exported")]
 mod exported;
@@ -14,7 +13,6 @@ mod rule_files;
 mod workshop;
 
 pub use cloudevents::cloudevents;
-#[cfg(feature = "cri_lines")]
 pub use container_lines::cri_lines;
 #[cfg(feature = "exported")]
 pub use exported::{exported_annotate, exported_events};
@@ -29,7 +27,6 @@ pub type Target = fn(&[u8]);
 /// Every target with its name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("cloudevents", cloudevents),
-    #[cfg(feature = "cri_lines")]
     ("cri_lines", cri_lines),
     #[cfg(feature = "exported")]
     ("exported_annotate", exported_annotate),

@@ -68,7 +68,6 @@ fn cloudevents() {
     mutate("cloudevents");
 }
 
-#[cfg(feature = "cri_lines")]
 #[test]
 fn cri_lines() {
     mutate("cri_lines");

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use statetrail_input::{Format, ReadSettings};
 use statetrail_store::{EventStore, KnownEvent, StoreError};
 
 use crate::args::ImportArgs;
 use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
 use crate::import::{Import, Imported, Report, plan, stop_on_interrupt};
-use crate::input::ReadSettings;
 use crate::output::Output;
 use crate::rule_files::{compile, read_rule_texts};
 use crate::store_place::{create_store, store_failure};
@@ -35,7 +35,7 @@ pub fn run(
         logs,
         rules: Arc::new(rules),
         settings: ReadSettings {
-            format: args.format,
+            format: args.format.map(Format::from),
             time_format: args.time_format,
             zone: clock.zone().clone(),
             now: clock.now(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::input::{LineFailure, Malformed};
+use statetrail_input::{LineFailure, Malformed};
 
 /// Counts of lines. `lines = pieces + matched + unmatched + earlier + failed`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

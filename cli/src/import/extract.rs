@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use statetrail_event::{Event, Time};
+use statetrail_input::{Format, LogReader, ReadSettings, Step};
 use statetrail_rules::{Extractor, Line, RuleCount, RuleSet};
 use statetrail_store::KnownEvent;
 
 use super::counts::LineCounts;
 use super::plan::PlannedLog;
 use crate::clock::time_of_timestamp;
-use crate::input::{Format, LogReader, ReadSettings, Step};
 
 /// Events of a batch at the most, but for the last line's. The store reads and writes each
 /// entity of a batch once, so large batches are cheap: half as many took a quarter longer, twice

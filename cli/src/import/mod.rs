@@ -23,12 +23,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use statetrail_event::Time;
+use statetrail_input::ReadSettings;
 use statetrail_rules::{RuleCount, RuleSet};
 use statetrail_store::KnownEvent;
 
 use crate::clock::time_of_timestamp;
 use crate::failure::{Exit, Failure};
-use crate::input::ReadSettings;
 pub use counts::{FailedLines, LineCounts};
 pub use extract::{Batch, Extraction, LogPart};
 pub use interrupt::stop_on_interrupt;

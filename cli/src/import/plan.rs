@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use statetrail_input::{self as input, Place};
 use statetrail_rules::{ContainerName, Origin, RuleSet, ScopeId};
 
 use crate::failure::{Exit, Failure};
-use crate::input::{self, Place};
 
 /// A log that will be read.
 #[derive(Clone, Debug)]

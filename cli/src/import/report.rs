@@ -4,13 +4,13 @@ use std::io::Write;
 use std::time::Duration;
 
 use serde::Serialize;
+use statetrail_input::{Format, LineFailure};
 use statetrail_rules::RuleCount;
 
 use super::counts::LineCounts;
 use super::extract::LogPart;
 use super::plan::PlannedLog;
 use crate::failure::Failure;
-use crate::input::{Format, LineFailure};
 use crate::output::{Output, OutputFormat, printable};
 
 /// How many logs are named that are not imported to their end. The JSON form names all.

@@ -16,6 +16,7 @@ use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use statetrail_event::Time;
+use statetrail_input::ReadSettings;
 use statetrail_rules::{RuleSet, RuleText};
 use statetrail_server::Settings;
 use statetrail_shop::{
@@ -31,7 +32,6 @@ use crate::args::DemoArgs;
 use crate::clock::{Clock, time_of_timestamp};
 use crate::failure::{Exit, Failure};
 use crate::import::{Import, Imported, ProgressChoice, Report, grouped, plan};
-use crate::input::ReadSettings;
 use crate::output::{Output, OutputFormat};
 use crate::rule_files::compile;
 use crate::store_place::{create_store_at, demo_store_path, store_address, store_failure};

@@ -4,13 +4,13 @@ use std::io::Write;
 
 use serde::Serialize;
 use statetrail_event::Event;
+use statetrail_input::read_texts;
 use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_workshop::{Difference, compare};
 
 use super::{LINES_MAX, counted, tell_left_out, trial_of};
 use crate::args::RulesDiffArgs;
 use crate::failure::{Exit, Failure};
-use crate::input::read_texts;
 use crate::output::{Output, changes_on_one_line, write_indented};
 
 /// Runs the command. Differences are told by the exit code, too.

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use statetrail_input::{Texts, read_texts};
 use statetrail_workshop::{Suggestion, suggest};
 
 use super::{counted, tell_left_out};
 use crate::args::SuggestArgs;
 use crate::failure::{Exit, Failure};
-use crate::input::{Texts, read_texts};
 use crate::output::Output;
 
 /// Runs the command.

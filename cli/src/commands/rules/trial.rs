@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use serde::Serialize;
+use statetrail_input::{Texts, read_texts};
 use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_rules::{NearMiss, RuleCount};
 use statetrail_workshop::{Form, Tried, forms};
@@ -11,7 +12,6 @@ use super::{LINES_MAX, tell_left_out, trial_of};
 use crate::args::TryArgs;
 use crate::failure::{Exit, Failure};
 use crate::import::grouped;
-use crate::input::{Texts, read_texts};
 use crate::output::{Output, changes_on_one_line, printable, wrap, write_indented};
 
 /// Unmatched lines of which forms are looked for: the first ones.

@@ -10,8 +10,8 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::tz::TimeZone;
-use statetrail_cli::input::{Format, LogReader, OpenError, Place, ReadError, ReadSettings, Step};
 use statetrail_event::Time;
+use statetrail_input::{Format, LogReader, OpenError, Place, ReadError, ReadSettings, Step};
 
 const LINES: usize = 120;
 

@@ -3,8 +3,8 @@
 use memchr::memchr;
 use statetrail_event::Time;
 
-use super::format::{Decoded, LinePlace, Malformed};
-use super::partial::{Partial, Piece};
+use crate::format::{Decoded, LinePlace, Malformed};
+use crate::partial::{Partial, Piece};
 
 /// Unwraps CRI lines and joins those that the runtime split, per stream.
 pub struct CriDecoder {

@@ -4,16 +4,16 @@ use std::fmt;
 
 use statetrail_event::Time;
 
-use super::cri::{CriDecoder, parse_cri};
-use super::docker::{DockerDecoder, parse_docker};
-use super::lines::Sample;
+use crate::cri::{CriDecoder, parse_cri};
+use crate::docker::{DockerDecoder, parse_docker};
+use crate::lines::Sample;
 use crate::votes::Votes;
 
 /// Lines that are looked at to find the format.
 const SAMPLE_LINES: usize = 32;
 
 /// How each line of a file is wrapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// As the service wrote it.
     Plain,

@@ -8,11 +8,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use statetrail_event::Time;
 
-use super::format::{Decoded, Decoder, Format, LinePlace, Malformed};
-use super::lines::{LINE_BYTES_MAX, LineReader, RawLine};
-use super::open::{Compression, Input, OpenError, Place, open};
-use crate::clock::time_of_timestamp;
+use crate::format::{Decoded, Decoder, Format, LinePlace, Malformed};
+use crate::lines::{LINE_BYTES_MAX, LineReader, RawLine};
 use crate::log_time::{LogTimes, TimeFailure, TimeFormat};
+use crate::open::{Compression, Input, OpenError, Place, open};
 
 /// What is asked of every log that is read.
 #[derive(Clone, Debug)]
@@ -143,7 +142,7 @@ impl LogReader {
             open(place)?;
         let written = modified
             .and_then(|modified| Timestamp::try_from(modified).ok())
-            .map_or(settings.now, time_of_timestamp);
+            .map_or(settings.now, |modified| Time::nearest(modified.as_nanosecond()));
         let mut times = LogTimes::new(settings.time_format.clone(), settings.zone.clone(), written);
         let sample = lines.sample(live);
         let decoder = match settings.format {

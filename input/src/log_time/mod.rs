@@ -17,7 +17,7 @@ use statetrail_event::{Positions, Time};
 use place::Place;
 use stamp::Stamp;
 
-use crate::input::Sample;
+use crate::Sample;
 use crate::votes::Votes;
 
 pub use forms::TimeForm;

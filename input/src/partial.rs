@@ -2,7 +2,7 @@
 
 use statetrail_event::Time;
 
-use super::format::{Decoded, LinePlace};
+use crate::format::{Decoded, LinePlace};
 
 /// One piece of a line, as a runtime writes it.
 pub(super) struct Piece<'a> {

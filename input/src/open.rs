@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::lines::LineReader;
+use crate::lines::LineReader;
 
 const STORED_BLOCK_BYTES: usize = 128 * 1024;
 const MAGIC_BYTES_MAX: usize = 6;

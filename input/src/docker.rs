@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use statetrail_event::Time;
 
-use super::format::{Decoded, LinePlace, Malformed};
-use super::partial::{Partial, Piece};
+use crate::format::{Decoded, LinePlace, Malformed};
+use crate::partial::{Partial, Piece};
 
 /// Docker splits lines that are longer than this, in bytes, and only those. A shorter piece that
 /// does not end with a line feed is the last thing that a process wrote.
