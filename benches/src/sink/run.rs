@@ -15,6 +15,26 @@ use crate::process::{cpu_time_of, peak_of};
 /// How often the sink is asked.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How much was measured up to each bound, the last of which is infinity.
+pub struct Histogram {
+    buckets: Vec<(f64, f64)>,
+}
+
+impl Histogram {
+    /// The least bound that holds such a share of what was measured since an earlier look; infinity if
+    /// none does.
+    pub fn quantile_since(&self, earlier: &Histogram, share: f64) -> f64 {
+        let before = |bound: f64| {
+            let bucket = earlier.buckets.iter().find(|(other, _)| *other == bound);
+            bucket.map_or(0.0, |(_, count)| *count)
+        };
+        let new = self.buckets.iter().map(|(bound, count)| (*bound, count - before(*bound)));
+        let total = new.clone().next_back().map_or(0.0, |(_, count)| count);
+        let found = new.into_iter().find(|(_, count)| *count >= share * total);
+        found.map_or(f64::INFINITY, |(bound, _)| bound)
+    }
+}
+
 /// A sink that runs.
 pub struct Sink {
     child: Child,
@@ -66,23 +86,18 @@ impl Sink {
         Ok(lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
     }
 
-    /// The least bound of a histogram that holds such a share of what was measured, or infinity.
+    /// What a histogram has counted so far.
     ///
     /// # Errors
     /// When the sink does not answer.
-    pub fn quantile(&self, name: &str, share: f64) -> Result<f64> {
+    pub fn histogram(&self, name: &str) -> Result<Histogram> {
         let text = self.metrics()?;
         let prefix = format!("{name}_bucket{{le=\"");
-        let buckets: Vec<(f64, f64)> = text
-            .lines()
-            .filter_map(|line| {
-                let (bound, count) = line.strip_prefix(&prefix)?.split_once("\"} ")?;
-                Some((bound.parse().unwrap_or(f64::INFINITY), count.parse().ok()?))
-            })
-            .collect();
-        let total = buckets.last().map_or(0.0, |(_, count)| *count);
-        let found = buckets.iter().find(|(_, count)| *count >= share * total);
-        Ok(found.map_or(f64::INFINITY, |(bound, _)| *bound))
+        let bucket = |line: &str| {
+            let (bound, count) = line.strip_prefix(&prefix)?.split_once("\"} ")?;
+            Some((bound.parse().unwrap_or(f64::INFINITY), count.parse().ok()?))
+        };
+        Ok(Histogram { buckets: text.lines().filter_map(bucket).collect() })
     }
 
     fn metrics(&self) -> Result<String> {
