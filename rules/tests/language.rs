@@ -2,7 +2,7 @@
 //! samples cannot show is tested here.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use statetrail_rules::{RuleText, check};
+use statetrail_rules::{RuleText, capture_types, check};
 
 /// The rule files of a folder of the tests, in the order of their names.
 fn rule_files(folder: &str) -> Vec<RuleText> {
@@ -18,6 +18,39 @@ fn rule_files(folder: &str) -> Vec<RuleText> {
         .collect();
     files.sort_by(|a, b| a.name.cmp(&b.name));
     files
+}
+
+/// The examples of the document, each under the number of its line.
+fn documented() -> Vec<RuleText> {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut examples: Vec<RuleText> = Vec::new();
+    let mut is_in_one = false;
+    for (number, line) in (1..).zip(page.lines()) {
+        if line.starts_with("```") {
+            is_in_one = line == "```yaml";
+            if is_in_one {
+                examples.push(RuleText { name: format!("line-{number}.yaml"), text: String::new() });
+            }
+        } else if let Some(example) = examples.last_mut().filter(|_| is_in_one) {
+            example.text.extend([line, "\n"]);
+        }
+    }
+    examples
+}
+
+#[test]
+fn the_documents_examples_are_right() {
+    let examples = documented();
+    assert!(examples.len() >= 6, "only {} examples", examples.len());
+    let faults = examples.iter().flat_map(|example| check(std::slice::from_ref(example)));
+    let faults: Vec<String> = faults.map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+    // Each type of a capture has its example.
+    let all: String = examples.iter().map(|example| example.text.as_str()).collect();
+    for capture_type in capture_types().into_iter().filter(|name| *name != "word") {
+        assert!(all.contains(&format!(":{capture_type}>")), "no example of {capture_type}");
+    }
 }
 
 #[test]
