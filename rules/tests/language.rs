@@ -30,7 +30,8 @@ fn documented() -> Vec<RuleText> {
         if line.starts_with("```") {
             is_in_one = line == "```yaml";
             if is_in_one {
-                examples.push(RuleText { name: format!("line-{number}.yaml"), text: String::new() });
+                examples
+                    .push(RuleText { name: format!("line-{number}.yaml"), text: String::new() });
             }
         } else if let Some(example) = examples.last_mut().filter(|_| is_in_one) {
             example.text.extend([line, "\n"]);

@@ -1,7 +1,7 @@
 //! Rule files in the usual form: the same meaning, one way to write it.
 //!
 //! Keys stand in a fixed order, rules are apart by a blank line, what fits a line stands on one,
-//! comments stay with what they are about.
+//! comments stay with what they are about. The rule files that come with statetrail are in it.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::tree::{FormatError, Kind, Node, error, parse, same};
 use crate::yaml::{in_quotes, quoted};
 
 /// Columns that a line may have.
-const WIDTH: usize = 100;
+const WIDTH: usize = 120;
 const INDENT: usize = 2;
 
 /// Keys in the order in which they are written; others follow as they stand.
@@ -173,8 +173,11 @@ impl Writer {
 
     fn value(&mut self, value: &Node, key_line: usize, indent: usize, name: &str, is_rules: bool) {
         let column = self.out.len() - self.out.rfind('\n').map_or(0, |at| at + 1);
-        let is_block =
-            matches!(name, "emit" | "samples" | "events") && !is_empty(value) || is_rules;
+        let is_block = match name {
+            "emit" | "samples" => !is_empty(value),
+            "events" => has_several(value),
+            _ => is_rules,
+        };
         let flow = flow(value, name);
         if !is_block
             && !self.has_comments(value, key_line)
@@ -206,7 +209,8 @@ impl Writer {
                 && !self.has_comments(item, item.start);
             match &item.kind {
                 Kind::Map(pairs)
-                    if !pairs.is_empty() && (are_rules || is_sample(pairs) || !fits) =>
+                    if !pairs.is_empty()
+                        && (are_rules || is_sample_with_events(pairs) || !fits) =>
                 {
                     self.map(pairs, indent + INDENT, true);
                 }
@@ -224,8 +228,14 @@ fn rank(key: &Node) -> usize {
     ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len())
 }
 
-fn is_sample(pairs: &[(Node, Node)]) -> bool {
-    pairs.iter().any(|(key, _)| scalar(key) == "line")
+/// Whether it is a sample that gives events: they stand below its line, however short.
+fn is_sample_with_events(pairs: &[(Node, Node)]) -> bool {
+    let has = |name: &str| pairs.iter().find(|(key, _)| scalar(key) == name);
+    has("line").is_some() && has("events").is_some_and(|(_, events)| !is_empty(events))
+}
+
+fn has_several(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Seq(items) if items.len() > 1)
 }
 
 fn is_empty(node: &Node) -> bool {
@@ -250,7 +260,9 @@ fn flow(node: &Node, name: &str) -> String {
         Kind::Scalar { text, .. } if matches!(name, "match" | "line" | "regex") => in_quotes(text),
         Kind::Scalar { .. } => scalar(node),
         Kind::Seq(items) => {
-            let items: Vec<String> = items.iter().map(|item| flow(item, "")).collect();
+            // Patterns are in quotes wherever they stand.
+            let name = if name == "redact" { "match" } else { "" };
+            let items: Vec<String> = items.iter().map(|item| flow(item, name)).collect();
             format!("[{}]", items.join(", "))
         }
         Kind::Map(pairs) => {
@@ -272,6 +284,20 @@ fn flow(node: &Node, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rule_files_that_come_along_are_in_the_usual_form() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fluent-bit/rules");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let formatted = format(&text).unwrap();
+            assert!(formatted == text, "run `statetrail rules fmt {}`", path.display());
+            count += 1;
+        }
+        assert!(count >= 16, "only {count} rule files");
+    }
 
     #[test]
     fn a_file_gets_the_usual_form() {
@@ -302,8 +328,7 @@ rules: # in order
     name: paid
     samples:
       - line: 'order o-1 paid'
-        events:
-          - {entity: order/o-1, event: paid, set: {amount: 5, ok: 'true'}}
+        events: [{entity: order/o-1, event: paid, set: {amount: 5, ok: 'true'}}]
     # Only one event.
     emit:
       - {entity: order/<o>, event: paid}
