@@ -17,7 +17,8 @@ use crate::exit::{Exit, Failure};
 use crate::health::Health;
 use crate::intake::{Ended, Intake, Parts, WRITERS};
 use crate::kafka::{
-    ConsumerEvents, check_topics, consumer_config, dead_letters_missing, make_dead_letters,
+    ConsumerEvents, check_clients, check_topics, consumer_config, dead_letters_missing,
+    make_dead_letters,
 };
 use crate::metrics::Metrics;
 use crate::settings::{Settings, show};
@@ -65,10 +66,7 @@ pub fn run_from_environment() -> Exit {
         return Exit::Done;
     }
     let result = match args.action {
-        Action::Check => {
-            say("the settings are right");
-            Ok(Exit::Done)
-        }
+        Action::Check => check_settings(&settings),
         Action::CheckConnections => check_connections(&settings),
         Action::Run | Action::Print => run(settings),
     };
@@ -110,6 +108,14 @@ fn dead_letter_topics(settings: &Settings) -> Vec<String> {
     topics.sort_unstable();
     topics.dedup();
     topics
+}
+
+/// What can be checked without a server, beyond what each setting says.
+fn check_settings(settings: &Settings) -> Result<Exit, Failure> {
+    store::check_files(&settings.store)?;
+    check_clients(settings)?;
+    say("the settings are right");
+    Ok(Exit::Done)
 }
 
 fn check_connections(settings: &Settings) -> Result<Exit, Failure> {

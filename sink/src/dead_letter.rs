@@ -2,16 +2,18 @@
 //!
 //! | header | meaning |
 //! |---|---|
-//! | `statetrail-error` | why, for people |
+//! | `statetrail-error` | why, for people; at most 1 KiB of it |
 //! | `statetrail-error-kind` | why, in a word that never changes |
 //! | `statetrail-topic`, `statetrail-partition`, `statetrail-offset` | where the message stands |
 //! | `statetrail-timestamp` | the message's own time, milliseconds since 1970 |
 //! | `statetrail-failed-at` | when it was found out, RFC 3339 |
-//! | `statetrail-truncated` | only if the topic would not take all of the value: its full length in bytes |
+//! | `statetrail-truncated` | only if the topic would not take all of the message: the full length of its value in bytes |
 //! | `statetrail-replayed` | only if it was sent back before: how often |
 //!
-//! Key, value and all other headers are those of the message.
+//! Key, value and all other headers are those of the message. If the topic does not take so much, 64 KiB of
+//! the value are kept; if it does not take that either, no foreign headers and 1 KiB of the key.
 
+use std::borrow::Cow;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,12 @@ pub const HEADER_PREFIX: &str = "statetrail-";
 pub const REPLAYED: &str = "statetrail-replayed";
 /// The part of a value that is kept when a topic does not take all of it, in bytes.
 pub const TRUNCATED_BYTES: usize = 64 << 10;
+
+/// The part of an error's text that is told, in bytes: it may quote what the message holds.
+const ERROR_BYTES: usize = 1 << 10;
+/// The part of a key that is kept when a topic does not take a letter with a shortened value.
+const KEY_BYTES: usize = 1 << 10;
+const TRUNCATED: &str = "statetrail-truncated";
 
 /// A dead letter on its way.
 #[derive(Debug)]
@@ -72,7 +80,7 @@ pub fn with_cause(message: OwnedMessage, cause: &Cause<'_>) -> OwnedMessage {
     }
     let timestamp = message.timestamp().to_millis().unwrap_or_default();
     for (key, value) in [
-        ("statetrail-error", cause.error),
+        ("statetrail-error", &*shortened(cause.error)),
         ("statetrail-error-kind", cause.kind),
         ("statetrail-topic", message.topic()),
         ("statetrail-partition", &message.partition().to_string()),
@@ -85,17 +93,48 @@ pub fn with_cause(message: OwnedMessage, cause: &Cause<'_>) -> OwnedMessage {
     message.replace_headers(Some(headers))
 }
 
-/// The message with only the beginning of its value, or as it is if that is no longer.
+/// The beginning of an error's text: what a header and a log line take.
+pub fn shortened(error: &str) -> Cow<'_, str> {
+    if error.len() <= ERROR_BYTES {
+        return Cow::Borrowed(error);
+    }
+    let end = error.floor_char_boundary(ERROR_BYTES);
+    Cow::Owned(format!("{}… ({} bytes in all)", &error[..end], error.len()))
+}
+
+/// What is left of a message that a topic does not take: the beginning of its value; of one whose
+/// value is short already, no headers but ours and the beginning of its key.
 fn truncated(message: OwnedMessage) -> OwnedMessage {
-    let Some(length) = message.payload().map(<[u8]>::len).filter(|it| *it > TRUNCATED_BYTES) else {
-        return message;
-    };
+    let length = message.payload().map_or(0, <[u8]>::len);
+    if length <= TRUNCATED_BYTES {
+        return without_foreign_headers(message, length);
+    }
     let kept = message.payload().and_then(|value| value.get(..TRUNCATED_BYTES)).map(<[u8]>::to_vec);
     let mut message = message.set_payload(kept);
     let headers = message.detach_headers().unwrap_or_default();
     let length = length.to_string();
-    let header = Header { key: "statetrail-truncated", value: Some(&length) };
+    let header = Header { key: TRUNCATED, value: Some(&length) };
     message.replace_headers(Some(headers.insert(header)))
+}
+
+fn without_foreign_headers(message: OwnedMessage, length: usize) -> OwnedMessage {
+    let mut ours = OwnedHeaders::new();
+    let mut is_marked = false;
+    for header in message.headers().map(|it| it.iter()).into_iter().flatten() {
+        if header.key.starts_with(HEADER_PREFIX) {
+            is_marked |= header.key == TRUNCATED;
+            ours = ours.insert(header);
+        }
+    }
+    if !is_marked {
+        ours = ours.insert(Header { key: TRUNCATED, value: Some(&length.to_string()) });
+    }
+    let key = message.key().map(|key| key.get(..KEY_BYTES).unwrap_or(key).to_vec());
+    let message = match key {
+        Some(key) => message.set_key(Some(key)),
+        None => message,
+    };
+    message.replace_headers(Some(ours))
 }
 
 /// Sends dead letters, and sends them again until they are delivered.
@@ -278,10 +317,28 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_that_is_still_too_large_loses_what_is_not_needed() {
+        let first = message(vec![1], &[("a", &"b".repeat(1 << 20)), ("statetrail-error", "old")]);
+        let letter = truncated(first.set_key(Some(vec![b'k'; KEY_BYTES + 1])));
+        assert_eq!(letter.key().map(<[u8]>::len), Some(KEY_BYTES));
+        assert_eq!(letter.payload(), Some(&[1][..]));
+        let expected = [("statetrail-error", "old"), ("statetrail-truncated", "1")];
+        let expected = expected.map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(headers(&letter), expected);
+        assert_eq!(headers(&truncated(letter)), expected, "once is enough");
+    }
+
+    #[test]
+    fn an_error_is_told_up_to_a_length() {
+        assert_eq!(shortened("no time"), "no time");
+        let long = shortened(&"ü".repeat(ERROR_BYTES)).into_owned();
+        assert!(long.len() < ERROR_BYTES + 50 && long.ends_with("(2048 bytes in all)"), "{long}");
+    }
+
+    #[test]
     fn only_a_long_value_is_shortened_and_its_length_is_told() {
         let short = truncated(message(vec![7; TRUNCATED_BYTES], &[]));
         assert_eq!(short.payload().map(<[u8]>::len), Some(TRUNCATED_BYTES));
-        assert!(headers(&short).is_empty());
         let long = truncated(message(vec![7; TRUNCATED_BYTES + 1], &[("a", "b")]));
         assert_eq!(long.payload().map(<[u8]>::len), Some(TRUNCATED_BYTES));
         let expected = [("a", "b"), ("statetrail-truncated", "65537")];

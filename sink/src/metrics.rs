@@ -1,6 +1,6 @@
 //! What can be measured, in the text format of Prometheus.
 
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use statetrail_store::Traffic;
 
 type Count = Counter<u64, AtomicU64>;
 type Level = Gauge<i64, AtomicI64>;
@@ -48,6 +49,7 @@ pub struct Metrics {
     pub partitions: Level,
     store_rows: Count,
     store_requests: Count,
+    too_old: Count,
     /// Commits that Kafka refused; they are repeated.
     pub failed_commits: Count,
     batch_events: Histogram,
@@ -78,6 +80,7 @@ impl Default for Metrics {
             partitions: Level::default(),
             store_rows: Count::default(),
             store_requests: Count::default(),
+            too_old: Count::default(),
             failed_commits: Count::default(),
             batch_events: Histogram::new(EVENTS),
             write_seconds: seconds(),
@@ -94,6 +97,11 @@ impl Default for Metrics {
         add.plain("batches", "Batches stored", &metrics.batches);
         add.plain("store_rows", "Rows written, of all tables of the store", &metrics.store_rows);
         add.plain("store_requests", "Requests that took them there", &metrics.store_requests);
+        add.plain(
+            "too_old",
+            "Events older than the store keeps them, which are not stored",
+            &metrics.too_old,
+        );
         add.plain("batch_events", "Events of a batch", &metrics.batch_events);
         add.plain("lag_messages", "Messages of a partition that are not stored yet", &metrics.lag);
         add.plain(
@@ -166,10 +174,13 @@ impl Metrics {
     }
 
     /// What writing came to since the store was opened.
-    pub fn traffic(&self, rows: u64, requests: u64) {
+    pub fn traffic(&self, traffic: Traffic) {
+        let Traffic { rows, requests, too_old } = traffic;
         // Two writers may tell in the wrong order; the next one sets it right.
-        self.store_rows.inner().fetch_max(rows, std::sync::atomic::Ordering::Relaxed);
-        self.store_requests.inner().fetch_max(requests, std::sync::atomic::Ordering::Relaxed);
+        let raise = |count: &Count, to| count.inner().fetch_max(to, Ordering::Relaxed);
+        raise(&self.store_rows, rows);
+        raise(&self.store_requests, requests);
+        raise(&self.too_old, too_old);
     }
 
     /// A message is stored that many seconds after Kafka took it, and after its event happened.

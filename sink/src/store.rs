@@ -26,6 +26,17 @@ pub async fn check(address: &StoreAddress) -> Result<(), StoreError> {
     }
 }
 
+/// Whether what the address names can be read: files and the password.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_files(address: &StoreAddress) -> Result<(), StoreError> {
+    match address {
+        StoreAddress::Sqlite(_) => Ok(()),
+        StoreAddress::Cassandra(address) => address.check_files(),
+    }
+}
+
 /// How often a store may do what can wait.
 const TEND_EVERY: Duration = Duration::from_secs(10);
 

@@ -98,8 +98,7 @@ impl Writer {
             let begun = Instant::now();
             let error = match self.write_once(batch, range) {
                 Ok(()) => {
-                    let traffic = self.store.traffic();
-                    self.metrics.traffic(traffic.rows, traffic.requests);
+                    self.metrics.traffic(self.store.traffic());
                     self.refused.store(0, Ordering::Relaxed);
                     self.health.store_works();
                     return Ok(begun.elapsed().as_secs_f64());

@@ -238,13 +238,15 @@ pub struct Appended {
     pub repeated: u64,
 }
 
-/// What was sent to a store's servers.
+/// What came of writing since the store was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Rows that were written, of all tables.
     pub rows: u64,
     /// Requests that took them there.
     pub requests: u64,
+    /// Events that were older than the store keeps them, and so were not stored.
+    pub too_old: u64,
 }
 
 /// What is known of an entity.

@@ -1,5 +1,6 @@
 //! The rivals: the same driver, single-row prepared inserts, nothing else.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -122,7 +123,10 @@ impl BareTables {
     /// When Cassandra refuses.
     pub async fn write(&self, event: &Event) -> Result<()> {
         let (entity, time, seq) = (event.entity.as_str(), event.time.nanos(), event.seq as i64);
-        let shard = (u64::from_le_bytes(event.id.0[..8].try_into()?) % SHARDS) as i32;
+        // All of an entity in one shard, as with ours.
+        let mut hasher = DefaultHasher::new();
+        entity.hash(&mut hasher);
+        let shard = (hasher.finish() % SHARDS) as i32;
         let id = event.id.0.as_slice();
         let changes = changes_of(event);
         let (name, source) = (event.name.as_str(), event.source.uri.as_str());

@@ -21,13 +21,13 @@ use foldhash::HashMap;
 use rdkafka::Message;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::message::{BorrowedMessage, Header, Headers};
 use statetrail_event::cloudevents::Reader;
 use statetrail_event::{Event, Time};
 use statetrail_store::KnownEvent;
 
 use crate::batch::{Batch, BatchMessage};
-use crate::dead_letter::{Cause, DeadLetter, DeadLetters, with_cause};
+use crate::dead_letter::{Cause, DeadLetter, DeadLetters, shortened, with_cause};
 use crate::exit::{Exit, Failure};
 use crate::health::Health;
 use crate::kafka::ConsumerEvents;
@@ -182,6 +182,8 @@ impl Intake {
                 }
                 Pressure::Pause => self.pause_all(true),
                 Pressure::Paused => {}
+                // What came while it ends would be thrown away.
+                Pressure::Resume if self.state.stopping_since.is_some() => {}
                 Pressure::Resume => self.pause_all(false),
             }
             self.read_some(now)?;
@@ -238,7 +240,7 @@ impl Intake {
             return;
         }
         self.metrics.messages.inc();
-        let bytes = message.payload_len() + message.key_len() + MESSAGE_OVERHEAD_BYTES;
+        let bytes = bytes_of(message) + MESSAGE_OVERHEAD_BYTES;
         self.state.budget.take(bytes);
         self.state.events.clear();
         match read_into(&mut self.state.reader, message, &mut self.state.events) {
@@ -273,11 +275,13 @@ impl Intake {
         error: &Unreadable,
     ) {
         let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
-        tracing::warn!(topic, partition, offset, kind = error.kind(), %error, "a message cannot be stored, it becomes a dead letter");
+        let reason = error.to_string();
+        let told = shortened(&reason);
+        tracing::warn!(topic, partition, offset, kind = error.kind(), error = %told, "a message cannot be stored, it becomes a dead letter");
         let unit = self.new_unit();
         self.state.offsets.read(key, offset, unit);
         let kind = error.kind();
-        let cause = Cause { error: &error.to_string(), kind, failed_at: &clock().to_string() };
+        let cause = Cause { error: &reason, kind, failed_at: &clock().to_string() };
         self.dead_letters.send(DeadLetter {
             unit,
             bytes,
@@ -375,6 +379,13 @@ fn read_into(
             read_message(reader, message.payload(), &headers, events)
         }
     }
+}
+
+/// What a message takes in memory. In binary mode nearly all of it is in the headers.
+fn bytes_of(message: &BorrowedMessage<'_>) -> usize {
+    let of_header = |it: Header<'_, &[u8]>| it.key.len() + it.value.map_or(0, <[u8]>::len);
+    let headers = message.headers().map(|headers| headers.iter().map(of_header).sum::<usize>());
+    message.payload_len() + message.key_len() + headers.unwrap_or(0)
 }
 
 /// When Kafka took the message. Topics with `message.timestamp.type=LogAppendTime` tell just

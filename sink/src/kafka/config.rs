@@ -80,7 +80,9 @@ pub fn producer_config(kafka: &KafkaSettings) -> ClientConfig {
         .set("allow.auto.create.topics", "true")
         .set("acks", "all")
         .set("enable.idempotence", "true")
-        .set("linger.ms", "5")
+        // Each letter by itself: a batch of small ones may be larger than their topic takes.
+        .set("batch.num.messages", "1")
+        .set("linger.ms", "0")
         // Messages as large as the broker lets them be; it has the last word.
         .set("message.max.bytes", "1000000000")
         // After that time the sink is told, and tries again itself.

@@ -7,10 +7,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 
-use super::config::{base_config, producer_config};
+use super::config::{base_config, consumer_config, producer_config};
 use super::context::{ClientErrors, QuietContext};
 use crate::exit::{Exit, Failure};
-use crate::settings::KafkaSettings;
+use crate::settings::{KafkaSettings, Settings};
 
 /// One question, so that a refusal is seen soon.
 const ASK_WITHIN: Duration = Duration::from_secs(3);
@@ -61,6 +61,23 @@ pub fn check_topics(
         }
     }
     Ok(Topics { partitions, missing })
+}
+
+/// Whether Kafka's client takes all settings together; no broker is asked.
+///
+/// # Errors
+/// What the client says.
+pub fn check_clients(settings: &Settings) -> Result<(), Failure> {
+    let wrong = |client: &str, error: KafkaError| {
+        Failure::new(Exit::Settings, format!("kafka {client}: {error}"))
+    };
+    let consumer: Result<BaseConsumer<QuietContext>, _> =
+        consumer_config(settings).create_with_context(QuietContext::default());
+    consumer.map_err(|error| wrong("consumer", error))?;
+    let producer: Result<BaseProducer<DeadLetterCheck>, _> = producer_config(&settings.kafka)
+        .create_with_context(DeadLetterCheck(QuietContext::default()));
+    producer.map_err(|error| wrong("producer", error))?;
+    Ok(())
 }
 
 /// Why the sink does not go on without a topic for dead letters.

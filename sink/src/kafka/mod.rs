@@ -6,6 +6,8 @@ mod context;
 mod source;
 
 pub use config::{base_config, check_property, consumer_config, producer_config};
-pub use connect::{check_topics, dead_letters_missing, failure_of, make_dead_letters};
+pub use connect::{
+    check_clients, check_topics, dead_letters_missing, failure_of, make_dead_letters,
+};
 pub use context::{ClientErrors, ConsumerEvents, Incident, QuietContext};
 pub use source::read_one;

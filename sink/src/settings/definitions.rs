@@ -128,7 +128,7 @@ pub fn definition(key: &str) -> Option<&'static Definition> {
 }
 
 /// Properties of librdkafka that are not the user's to set, and why.
-const REFUSED: [(&str, &str); 24] = [
+const REFUSED: [(&str, &str); 28] = [
     ("bootstrap.servers", "say it with kafka.brokers"),
     ("metadata.broker.list", "say it with kafka.brokers"),
     ("group.id", "say it with kafka.group"),
@@ -153,6 +153,10 @@ const REFUSED: [(&str, &str); 24] = [
     ("acks", LETTERS),
     ("request.required.acks", LETTERS),
     ("queued.max.messages.kbytes", "say it with memory.fetch_queue"),
+    ("transactional.id", "dead letters are sent one by one"),
+    ("batch.num.messages", "dead letters are sent one by one"),
+    ("group.protocol", "the sink needs to know when partitions come and go (classic)"),
+    ("max.in.flight.requests.per.connection", LETTERS),
 ];
 const COMMITS: &str = "the sink itself commits an offset once its events are stored";
 const LETTERS: &str = "a dead letter counts as delivered only when every replica has it";

@@ -255,6 +255,9 @@ impl Check {
             }
             (None, None) => None,
         };
+        if identity.is_none() && key_password.is_some() {
+            self.goes_with("kafka.security.tls.key_password_file", "kafka.security.tls.key_file");
+        }
         let is_spoken = enabled || ca_file.is_some() || identity.is_some();
         is_spoken.then_some(TlsSettings { ca_file, identity, key_password })
     }

@@ -4,7 +4,7 @@
 //! have handed in meanwhile: so rows get numbers without a gap, each is stored before the next one
 //! is written, and however many batches are under way, a request tells of all that are waiting.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 
@@ -46,10 +46,10 @@ struct Telling {
     /// So many rows in front may be stored already: they were sent, and no answer came. They stay
     /// as they are until one comes, because somebody may have read them.
     sent: usize,
-    /// All calls up to this one are told of.
+    /// All calls up to this one are told of, or have failed.
     told: u64,
-    /// All calls up to this one that are not told of have failed.
-    failed: u64,
+    /// Calls that have failed with another one, and do not know it yet.
+    failed: BTreeSet<u64>,
 }
 
 /// The stream of this process.
@@ -90,6 +90,12 @@ impl Telling {
         }
     }
 
+    /// All calls that are not told of have failed; `own` is told so at once.
+    fn fail(&mut self, own: u64, last_call: u64) {
+        self.failed.extend((self.told + 1..=last_call).filter(|call| *call != own));
+        self.told = last_call;
+    }
+
     /// How many rows the next request takes: of one part, and not too many bytes.
     fn next_request(&self, stream: &Stream) -> usize {
         let mut bytes = 0;
@@ -116,12 +122,12 @@ impl CassandraStore {
             waiting.calls
         };
         let mut telling = announcing.telling.lock().await;
-        if call <= telling.told {
-            return Ok(());
-        }
-        if call <= telling.failed {
+        if telling.failed.remove(&call) {
             let reason = "what arrived with others could not be told".to_owned();
             return Err(Failure::Unavailable(reason));
+        }
+        if call <= telling.told {
+            return Ok(());
         }
         let (rows, last_call) = {
             let mut waiting = lock(&announcing.waiting);
@@ -134,7 +140,7 @@ impl CassandraStore {
                 // Whoever handed in the others hands them in again.
                 let sent = telling.sent;
                 telling.rows.truncate(sent);
-                telling.failed = last_call;
+                telling.fail(call, last_call);
                 return Err(failure);
             }
         }
@@ -203,6 +209,16 @@ mod tests {
         assert_eq!(telling.next_request(&stream), 5);
         stream.next = 1_022;
         assert_eq!(telling.next_request(&stream), 2);
+    }
+
+    #[test]
+    fn a_call_that_failed_with_another_knows_it_whatever_comes_after() {
+        let mut telling = Telling { told: 2, ..Telling::default() };
+        telling.fail(4, 5);
+        telling.told = 9;
+        let failed: Vec<u64> = (1..=9).filter(|call| telling.failed.remove(call)).collect();
+        assert_eq!(failed, [3, 5]);
+        assert!(telling.failed.is_empty());
     }
 
     #[test]

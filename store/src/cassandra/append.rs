@@ -1,5 +1,6 @@
 //! Writing with counts: which events of a batch are there already is looked up before.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 
@@ -82,9 +83,38 @@ impl CassandraStore {
             let is_other = |known_at: &Time| *known_at != known.known_at;
             !claimed.events.contains(&identity) || stored.get(&identity).is_some_and(is_other)
         };
-        self.write_batch(batch, &is_known).await?;
+        let is_older = |known: &KnownEvent| {
+            stored.get(&identity(&known.event)).is_some_and(|known_at| *known_at < known.known_at)
+        };
+        let as_stored = self.as_stored(batch, is_older).await?;
+        self.write_batch(&as_stored, &is_known).await?;
         let new = distinct - stored.len();
         Ok(Appended { new: new as u64, repeated: (batch.len() - new) as u64 })
+    }
+
+    /// The batch with what is stored in place of the events of which there is an older copy.
+    ///
+    /// A copy may say other things of the same line, by other rules, but what is stored stays as it
+    /// is. It is written again all the same: what was stored before may be a part of what was to be.
+    async fn as_stored<'b>(
+        &self,
+        batch: &'b [KnownEvent],
+        is_stored: impl Fn(&KnownEvent) -> bool,
+    ) -> Result<Cow<'b, [KnownEvent]>, Failure> {
+        let place = |known: &KnownEvent| (known.event.entity.clone(), known.event.key());
+        let places: HashSet<_> = batch.iter().filter(|known| is_stored(known)).map(place).collect();
+        if places.is_empty() {
+            return Ok(Cow::Borrowed(batch));
+        }
+        let places: Vec<_> = places.into_iter().collect();
+        let found = self.events_of(&places).await?;
+        let found: HashMap<_, _> = places.into_iter().zip(found).collect();
+        let as_stored = |known: &KnownEvent| {
+            // Of two copies in the batch one may be older than what is stored.
+            let found = found.get(&place(known)).filter(|_| is_stored(known));
+            found.and_then(Option::as_ref).unwrap_or(known).clone()
+        };
+        Ok(Cow::Owned(batch.iter().map(as_stored).collect()))
     }
 
     /// Which of these events of one partition are stored, and since when they are known.

@@ -78,6 +78,23 @@ pub(super) async fn connect(address: &Address, purpose: Purpose) -> Result<Sessi
     builder.build().await.map_err(|error| reasons::of_new_session(&error, tls).at(&place))
 }
 
+impl Address {
+    /// Reads the files that the address names, and the password, as opening the store does.
+    ///
+    /// # Errors
+    /// When one cannot be read or used, or there is no password for the user.
+    pub fn check_files(&self) -> Result<(), StoreError> {
+        let place = self.place();
+        if self.user.is_some() {
+            password(self, &place)?;
+        }
+        if let Some(ca_file) = &self.ca_file {
+            tls(self, ca_file, &place)?;
+        }
+        Ok(())
+    }
+}
+
 fn password(address: &Address, place: &str) -> Result<String, StoreError> {
     let denied = |reason| StoreError::Denied { place: place.to_owned(), reason };
     match &address.password_file {

@@ -18,7 +18,7 @@ use crate::prefix::prefix_end;
 use crate::{Counts, Entity, EntityFilter, NamePart};
 
 /// A pair of namespace and type.
-type Kind = (String, String);
+pub(super) type Kind = (String, String);
 /// The values of a slice of one shard: names from, up to.
 type SliceValues<'v> = (i32, &'v str, &'v str);
 
@@ -68,7 +68,7 @@ fn read_listed(page: &QueryRowsResult) -> Result<Vec<Listed>, Failure> {
 }
 
 /// Names, each with the time of the last event.
-fn read_names(page: &QueryRowsResult) -> Result<Vec<(EntityName, Time)>, Failure> {
+pub(super) fn read_names(page: &QueryRowsResult) -> Result<Vec<(EntityName, Time)>, Failure> {
     let mut names = Vec::with_capacity(page.rows_num());
     for row in page.rows::<(&str, Option<i64>)>()? {
         let (name, Some(last)) = row? else { continue };
@@ -78,7 +78,7 @@ fn read_names(page: &QueryRowsResult) -> Result<Vec<(EntityName, Time)>, Failure
 }
 
 /// The names of a kind from one text up to another, exclusive.
-fn name_range((namespace, entity_type): &Kind, id_prefix: &str) -> (String, String) {
+pub(super) fn name_range((namespace, entity_type): &Kind, id_prefix: &str) -> (String, String) {
     let from = format!("{namespace}/{entity_type}/{id_prefix}");
     // There is a text above every one that holds a slash.
     let to = prefix_end(&from).unwrap_or_default();

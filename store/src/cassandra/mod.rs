@@ -18,6 +18,7 @@ mod at_once;
 mod connect;
 mod cursor;
 mod directory;
+mod expiry;
 mod layout;
 mod merge;
 mod migrate;
@@ -57,6 +58,7 @@ pub use snapshots::Patience;
 use announce::Announcing;
 use append::Appending;
 use connect::{Failure, Purpose};
+use expiry::Walk;
 use registered::Registered;
 use remembered::Remembered;
 use snapshots::Activity;
@@ -81,8 +83,10 @@ pub struct CassandraStore {
     appending: Appending,
     announcing: Announcing,
     remembered: Mutex<Remembered>,
+    walk: futures::lock::Mutex<Walk>,
     rows: AtomicU64,
     requests: AtomicU64,
+    too_old: AtomicU64,
 }
 
 impl CassandraStore {
@@ -114,8 +118,10 @@ impl CassandraStore {
             appending: Appending::default(),
             announcing: Announcing::default(),
             remembered: Mutex::default(),
+            walk: futures::lock::Mutex::default(),
             rows: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            too_old: AtomicU64::new(0),
         })
     }
 
@@ -142,8 +148,10 @@ impl CassandraStore {
             appending: Appending::default(),
             announcing: Announcing::default(),
             remembered: Mutex::default(),
+            walk: futures::lock::Mutex::default(),
             rows: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            too_old: AtomicU64::new(0),
         }
     }
 
@@ -173,6 +181,10 @@ impl CassandraStore {
 
     fn announcing(&self) -> &Announcing {
         &self.announcing
+    }
+
+    fn walk(&self) -> &futures::lock::Mutex<Walk> {
+        &self.walk
     }
 
     fn remembered(&self) -> MutexGuard<'_, Remembered> {
@@ -206,6 +218,10 @@ impl CassandraStore {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn count_too_old(&self, events: usize) {
+        self.too_old.fetch_add(events as u64, Ordering::Relaxed);
+    }
+
     fn at_place<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
         result.map_err(|failure| failure.at(&self.place))
     }
@@ -227,13 +243,15 @@ impl EventStore for CassandraStore {
     }
 
     async fn tend(&self) -> Result<(), StoreError> {
-        self.at_place(self.make_snapshots().await)
+        self.at_place(self.make_snapshots().await)?;
+        self.at_place(self.forget_expired().await)
     }
 
     fn traffic(&self) -> Traffic {
         Traffic {
             rows: self.rows.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
+            too_old: self.too_old.load(Ordering::Relaxed),
         }
     }
 

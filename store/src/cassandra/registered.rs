@@ -51,6 +51,8 @@ pub(super) struct Registered {
     new: HashMap<u128, Noted, RandomState>,
     old: HashMap<u128, Noted, RandomState>,
     kinds: HashMap<String, HashSet<String, RandomState>, RandomState>,
+    /// Pairs of namespace and type in `kinds`.
+    kinds_count: usize,
     periods: HashSet<(&'static str, i64), RandomState>,
 }
 
@@ -91,14 +93,27 @@ impl Registered {
     }
 
     pub(super) fn remember_marks(&mut self, new: NewMarks) {
-        if self.periods.len() + self.kinds.len() > MARKS_MAX {
-            self.periods.clear();
-            self.kinds.clear();
+        if self.periods.len() + self.kinds_count > MARKS_MAX {
+            self.forget_marks();
         }
         for (namespace, entity_type) in new.kinds {
-            self.kinds.entry(namespace).or_default().insert(entity_type);
+            let is_new = self.kinds.entry(namespace).or_default().insert(entity_type);
+            self.kinds_count += usize::from(is_new);
         }
         self.periods.extend(new.periods);
+    }
+
+    fn forget_marks(&mut self) {
+        self.periods.clear();
+        self.kinds.clear();
+        self.kinds_count = 0;
+    }
+
+    /// Forgets all, so that it is noted again.
+    pub(super) fn forget(&mut self) {
+        self.new.clear();
+        self.old.clear();
+        self.forget_marks();
     }
 }
 
@@ -126,6 +141,20 @@ mod tests {
         assert!(registered.new.len() + registered.old.len() <= 2 * GENERATION);
         assert_eq!(registered.noted(Pair::new(499_999, 1)), Some(NOTED));
         assert_eq!(registered.noted(Pair::new(0, 1)), None);
+    }
+
+    #[test]
+    fn marks_stay_bounded_however_many_types_a_namespace_has() {
+        let mut registered = Registered::default();
+        for number in 0..=MARKS_MAX + 1 {
+            let entity_type = format!("type-{number}");
+            let new = registered.new_marks([("shop", &*entity_type, 1, 2)].into_iter());
+            assert_eq!(new.kinds.len(), 1);
+            registered.remember_marks(new);
+        }
+        let kept: usize = registered.kinds.values().map(HashSet::len).sum();
+        assert!(kept <= MARKS_MAX, "{kept} kinds are kept");
+        assert_eq!(kept, registered.kinds_count);
     }
 
     #[test]

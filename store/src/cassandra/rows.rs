@@ -108,17 +108,15 @@ pub(super) struct StateRow<'a> {
     /// For the index on current states: the fields that are set, with their values as text, and
     /// those that are not. `None` in a store without the index.
     pub(super) indexed: Option<(BTreeMap<&'a str, String>, Vec<&'a str>)>,
-    pub(super) time_to_live: i32,
 }
 
 serialized!(StateRow, |row, context, writer| {
     let timestamp = latest_counts(row.time);
-    let (last, ttl) = (row.time.nanos(), row.time_to_live);
-    let (shard, entity) = (row.shard, row.entity);
+    let (last, shard, entity) = (row.time.nanos(), row.shard, row.entity);
     match &row.indexed {
-        None => (timestamp, ttl, last, &row.cells, shard, entity).serialize(context, writer),
+        None => (timestamp, last, &row.cells, shard, entity).serialize(context, writer),
         Some((set, unset)) => {
-            (timestamp, ttl, last, &row.cells, set, unset, shard, entity).serialize(context, writer)
+            (timestamp, last, &row.cells, set, unset, shard, entity).serialize(context, writer)
         }
     }
 });

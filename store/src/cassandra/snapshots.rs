@@ -45,6 +45,9 @@ pub struct Patience {
     pub settled_after: Duration,
     /// For so long one note of late events is enough.
     pub late_for: Duration,
+    /// An entity's row is forgotten so long after its last event went out of every answer: clocks of
+    /// readers and writers may differ.
+    pub forgotten_after: Duration,
 }
 
 impl Default for Patience {
@@ -53,6 +56,7 @@ impl Default for Patience {
             late_after: Duration::from_secs(5 * 60),
             settled_after: Duration::from_secs(10 * 60),
             late_for: Duration::from_secs(60),
+            forgotten_after: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -71,7 +75,17 @@ pub(super) struct Snapshot {
 #[derive(Debug)]
 pub(super) struct Activity {
     slots: Vec<AtomicU16>,
-    candidates: std::sync::Mutex<Vec<EntityName>>,
+    candidates: std::sync::Mutex<Vec<Candidate>>,
+}
+
+/// An entity that had many events.
+#[derive(Debug)]
+struct Candidate {
+    name: EntityName,
+    /// When to look at it.
+    due: Time,
+    /// Whether it was looked at before, and not all of its events had settled.
+    again: bool,
 }
 
 impl Activity {
@@ -93,22 +107,43 @@ impl Activity {
             return;
         }
         slot.store(0, Ordering::Relaxed);
+        self.add(Candidate { name: name.clone(), due: Time::MIN, again: false });
+    }
+
+    fn add(&self, candidate: Candidate) {
         let mut candidates = super::lock(&self.candidates);
-        if candidates.len() < CANDIDATES_MAX && !candidates.contains(name) {
-            candidates.push(name.clone());
+        if let Some(known) = candidates.iter_mut().find(|known| known.name == candidate.name) {
+            // It has had many more events since: once more is not enough.
+            known.again &= candidate.again;
+        } else if candidates.len() < CANDIDATES_MAX {
+            candidates.push(candidate);
         }
     }
 
-    fn take(&self) -> Vec<EntityName> {
-        std::mem::take(&mut super::lock(&self.candidates))
+    /// Those that are due.
+    fn take(&self, now: Time) -> Vec<Candidate> {
+        let mut candidates = super::lock(&self.candidates);
+        candidates.extract_if(.., |candidate| candidate.due <= now).collect()
     }
 }
 
 impl CassandraStore {
     /// Makes snapshots of the entities that had many events. What fails is left for later.
     pub(super) async fn make_snapshots(&self) -> Result<(), Failure> {
-        for name in self.activity().take() {
-            self.make_snapshots_of(&name, EVENTS).await?;
+        let mut candidates = self.activity().take(self.now()).into_iter();
+        while let Some(candidate) = candidates.next() {
+            let open_until = match self.make_snapshots_of(&candidate.name, EVENTS).await {
+                Ok(open_until) => open_until,
+                Err(failure) => {
+                    std::iter::once(candidate)
+                        .chain(candidates)
+                        .for_each(|it| self.activity().add(it));
+                    return Err(failure);
+                }
+            };
+            if let Some(due) = open_until.filter(|_| !candidate.again) {
+                self.activity().add(Candidate { due, again: true, ..candidate });
+            }
         }
         Ok(())
     }
@@ -123,12 +158,17 @@ impl CassandraStore {
         name: &EntityName,
         events: u64,
     ) -> Result<(), crate::StoreError> {
-        self.at_place(self.make_snapshots_of(name, events).await)
+        self.at_place(self.make_snapshots_of(name, events).await).map(drop)
     }
 
-    async fn make_snapshots_of(&self, name: &EntityName, events: u64) -> Result<(), Failure> {
+    /// Returns when all events that the entity has now will have settled, if some have not.
+    async fn make_snapshots_of(
+        &self,
+        name: &EntityName,
+        events: u64,
+    ) -> Result<Option<Time>, Failure> {
         let made_at = self.now();
-        let Some(entity) = self.entity_row(name).await? else { return Ok(()) };
+        let Some(entity) = self.entity_row(name).await? else { return Ok(None) };
         let settled = before(made_at, self.patience().settled_after);
         // Buckets in which late events may still arrive make every later snapshot useless.
         let open = entity.late.iter().find(|(_, until)| **until >= made_at);
@@ -136,6 +176,12 @@ impl CassandraStore {
             Some((bucket, _)) => settled.min(self.bucket_start(*bucket)),
             None => settled,
         };
+        let closed = entity.late.values().copied().filter(|until| *until >= made_at).max();
+        let open_until = (end <= entity.last).then(|| {
+            let settles = after(entity.last, self.patience().settled_after);
+            // Both moments have to be over.
+            after(closed.map_or(settles, |closed| closed.max(settles)), Duration::from_nanos(1))
+        });
         let at = OrderKey::start_of(end);
         let last = self.snapshot_before(name, at).await?;
         let last = self.usable_snapshot(name, &entity, last, None).await?;
@@ -149,11 +195,13 @@ impl CassandraStore {
         });
         making.made_at = made_at;
         if from >= at {
-            return Ok(());
+            return Ok(open_until);
         }
         let range = KeyRange { from, to: at };
-        let Some(range) = range.within(entity.first, entity.last) else { return Ok(()) };
-        self.fold_into(name, &entity, (range, events), &mut making).await
+        if let Some(range) = range.within(entity.first, entity.last) {
+            self.fold_into(name, &entity, (range, events), &mut making).await?;
+        }
+        Ok(open_until)
     }
 
     /// Folds the events of the range in their order, writing a snapshot after every so many.

@@ -58,12 +58,17 @@ statements! {
     insert_place: |keyspace: &str, _| format!(
         "INSERT INTO {keyspace}.timeline (shard, span, namespace, time, seq, id, subject, name)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?");
-    /// Writes what an event says of the current state.
+    /// Writes what an event says of the current state; see `expiry.rs` for why without a time to live.
     update_state: |keyspace: &str, state_index| format!(
-        "UPDATE {keyspace}.entities USING TIMESTAMP ? AND TTL ?
+        "UPDATE {keyspace}.entities USING TIMESTAMP ?
          SET last = ?, state = state + ? {}
          WHERE shard = ? AND entity = ?",
         if state_index { ", fields = fields + ?, fields = fields - ?" } else { "" });
+    /// Deletes the current state that events up to a moment gave.
+    delete_state: |keyspace: &str, state_index| format!(
+        "DELETE last, state {} FROM {keyspace}.entities USING TIMESTAMP ?
+         WHERE shard = ? AND entity = ?",
+        if state_index { ", fields" } else { "" });
     /// Notes that an entity has events in a bucket.
     note_bucket: |keyspace: &str, _| format!(
         "UPDATE {keyspace}.entities USING TIMESTAMP ? AND TTL ?

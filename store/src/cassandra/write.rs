@@ -81,6 +81,21 @@ impl CassandraStore {
         batch: &[KnownEvent],
         is_known: &(dyn Fn(&KnownEvent) -> bool + Sync),
     ) -> Result<(), Failure> {
+        let written = self.write_and_announce(batch, is_known).await;
+        match &written {
+            Ok(stored) => self.count_too_old(batch.len() - stored),
+            // A cluster that was away may come back without what was noted last.
+            Err(_) => self.registered().forget(),
+        }
+        written.map(drop)
+    }
+
+    /// Returns how many of the events are stored; the others are older than they are kept.
+    async fn write_and_announce(
+        &self,
+        batch: &[KnownEvent],
+        is_known: &(dyn Fn(&KnownEvent) -> bool + Sync),
+    ) -> Result<usize, Failure> {
         let now = self.now();
         let mut items = self.place_all(batch, now)?;
         self.note_kinds_and_periods(&items).await?;
@@ -97,12 +112,14 @@ impl CassandraStore {
             .chain(cut(&by_span, is_same_span, |_| 128).map(Request::Places))
             .chain(cut_entities(&by_entity).map(Request::Entities));
         self.send_all(requests).await?;
+        self.note_what_came_late(&items, now).await?;
         self.registered().remember(noted);
         for of_entity in items.chunk_by(|a, b| a.home == b.home) {
             let (home, name) = (of_entity[0].home, &of_entity[0].known.event.entity);
             self.activity().count(home.hash, name, of_entity.len());
         }
-        self.announce(self.arriving(batch, now, is_known)).await
+        self.announce(self.arriving(batch, now, is_known)).await?;
+        Ok(items.len())
     }
 
     /// What there is to tell of a batch, in the order in which it came.
@@ -212,6 +229,29 @@ impl CassandraStore {
             }
         }
         notes
+    }
+
+    /// Notes once more which buckets had late events, if writing a batch took so long that its notes
+    /// may not have held until then: a snapshot that was made meanwhile knows nothing of them.
+    async fn note_what_came_late(&self, items: &[Item<'_>], begun: Time) -> Result<(), Failure> {
+        let (now, patience) = (self.now(), self.patience());
+        if now < after(begun, patience.late_for / 4) {
+            return Ok(());
+        }
+        let (late_before, until) =
+            (before(now, patience.late_after), after(now, patience.late_for));
+        let of_one = |a: &Item<'_>, b: &Item<'_>| (a.home, a.bucket) == (b.home, b.bucket);
+        let runs = items.chunk_by(of_one).map(|run| &run[0]);
+        let late = runs.filter(|first| first.known.event.time < late_before);
+        let rows: Vec<LateRow<'_>> = late
+            .map(|first| {
+                let (shard, bucket, name) =
+                    (first.home.shard, first.bucket, &first.known.event.entity);
+                let time_to_live = self.bucket_time_to_live(name.namespace(), bucket, now);
+                LateRow { shard, entity: name.as_str(), bucket, until, time_to_live }
+            })
+            .collect();
+        self.send_all(cut(&rows, |a, b| a.shard == b.shard, |_| 64).map(Request::Late)).await
     }
 
     /// Sends requests, some of them at a time; ends with the first that fails.
@@ -334,7 +374,6 @@ fn add_state_rows<'a>(of_entity: &[&Item<'a>], indexed: bool, rows: &mut Vec<Ent
         time: item.known.event.time,
         cells: BTreeMap::new(),
         indexed: indexed.then(Default::default),
-        time_to_live: item.time_to_live,
     };
     for item in of_entity {
         let (event, key) = (&item.known.event, item.known.event.key());

@@ -148,6 +148,26 @@ pub fn a_copy_that_was_known_earlier_counts(subject: &dyn Subject) {
     }));
 }
 
+/// An event that is appended again, with what other rules say of its line, stays as it was.
+pub fn what_other_rules_say_of_a_stored_line_changes_nothing(subject: &dyn Subject) {
+    subject.run(Box::pin(async {
+        let store = subject.fresh();
+        let paid = event("shop/order/o-1", 10);
+        let mut corrected = Event { name: "settled".into(), ..paid.clone() };
+        corrected.changes = vec![Change::set("status", "settled"), Change::set("currency", "EUR")];
+        store.append(&[known(paid.clone(), 20)]).await.expect("stored");
+        let again = store.append(&[known(corrected, 30)]).await.expect("stored");
+        assert_eq!(again, Appended { new: 0, repeated: 1 });
+        let name = &paid.entity;
+        let entity = store.entity(name).await.expect("read").expect("stored");
+        assert_eq!(entity.state, state_of(&[&paid]));
+        let trail = store.trail(name, &TrailQuery::default()).await.expect("read");
+        assert_eq!(trail, [known(paid.clone(), 20)]);
+        let timeline = store.timeline(&TimelineQuery::default()).await.expect("read");
+        assert_eq!(timeline, [known(paid, 20)]);
+    }));
+}
+
 /// The state as known at a moment has only the events that were known by then.
 pub fn what_was_not_known_is_left_out(subject: &dyn Subject) {
     subject.run(Box::pin(async {

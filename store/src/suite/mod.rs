@@ -56,6 +56,7 @@ macro_rules! store_suite {
             writing_again_changes_nothing,
             side_by_side_an_event_is_new_once,
             a_copy_that_was_known_earlier_counts,
+            what_other_rules_say_of_a_stored_line_changes_nothing,
             what_was_not_known_is_left_out,
             an_empty_store_answers,
             an_empty_batch_is_fine,

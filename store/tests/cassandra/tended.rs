@@ -21,6 +21,7 @@ const NO_PATIENCE: Patience = Patience {
     late_after: Duration::ZERO,
     settled_after: Duration::ZERO,
     late_for: Duration::ZERO,
+    forgotten_after: Duration::ZERO,
 };
 
 /// Events from one snapshot to the next: as few as can be, but in long trails, whose snapshots
