@@ -32,7 +32,11 @@ pub fn read_one(
     config.set("queued.min.messages", "1").set("queued.max.messages.kbytes", "1024");
     let consumer: BaseConsumer<QuietContext> =
         config.create_with_context(QuietContext::default())?;
-    let (low, high) = consumer.fetch_watermarks(topic, partition, within)?;
+    let (low, high) = match consumer.fetch_watermarks(topic, partition, within) {
+        // Deleted meanwhile.
+        Err(error) if is_missing(&error) => return Ok(None),
+        marks => marks?,
+    };
     if offset < low || offset >= high {
         return Ok(None);
     }
@@ -52,4 +56,10 @@ pub fn read_one(
             Some(Err(_)) | None => {}
         }
     }
+}
+
+fn is_missing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|it| [UnknownPartition, UnknownTopic, UnknownTopicOrPartition].contains(&it))
 }

@@ -173,6 +173,46 @@ fn a_dead_letter_topic_that_takes_less_gets_the_beginning() {
     topic.wait_until_committed();
 }
 
+/// Errors may quote what they complain about.
+#[test]
+fn a_long_mistake_is_told_in_short_and_the_letter_is_whole() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::new(kafka.brokers(), "quoted", 1);
+    let store = Store::sqlite();
+    let text = String::from_utf8(message(&[event(1)])).unwrap();
+    let mut poison: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let long = "x".repeat(600_000);
+    poison["data"] = long.as_str().into();
+    topic.send(None, Some(poison.to_string().as_bytes()), &[]);
+    topic.flush();
+    let sink = Sink::start_ready(&SinkSettings::new(&topic, &store));
+    topic.wait_until_committed();
+    let letters = dead_letters(&topic, 1);
+    assert!(letters[0].payload() == Some(poison.to_string().as_bytes()), "it is not whole");
+    let error = header(&letters[0], "statetrail-error").unwrap();
+    assert!(error.contains("not a CloudEvent") && error.len() < 1_100, "{} bytes", error.len());
+    let stopped = sink.stop();
+    assert!(!stopped.log.contains(&long[..2_000]), "the log quotes the message");
+}
+
+#[test]
+fn many_small_letters_go_into_a_topic_that_takes_no_large_batch() {
+    const LETTERS: usize = 300;
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::new(kafka.brokers(), "burst", 1);
+    let narrow = Topic::with(kafka.brokers(), "narrow", 1, &[("max.message.bytes", "2000")]);
+    let store = Store::sqlite();
+    for _ in 0..LETTERS {
+        topic.send(None, Some(b"poison"), &[]);
+    }
+    topic.flush();
+    let settings = SinkSettings::new(&topic, &store)
+        .with(&["--dead-letter-topic", &narrow.dead_letter_name()]);
+    let _sink = Sink::start_ready(&settings);
+    topic.wait_until_committed();
+    assert_eq!(dead_letters(&narrow, LETTERS).len(), LETTERS);
+}
+
 #[test]
 fn a_dead_letter_topic_that_is_away_holds_the_offset_back() {
     let kafka = Kafka::shared().unwrap();
