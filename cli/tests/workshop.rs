@@ -60,6 +60,24 @@ fn rules_are_suggested_and_tell_the_lives() {
     place.run_with_input(["rules", "suggest"], b"").expect_code(3).expect_error("there is no line");
 }
 
+/// A module that exports what the filter does, but each function without parameters and results.
+fn module_with_other_functions() -> Vec<u8> {
+    let mut exports = vec![5];
+    for name in ["_initialize", "malloc", "free", "statetrail_events"] {
+        exports.push(name.len() as u8);
+        exports.extend(name.bytes().chain([0, 0]));
+    }
+    exports.extend([&[6][..], b"memory", &[2, 0]].concat());
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    // One type without anything, one function of that type, one memory of a page.
+    module.extend([1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 5, 3, 1, 0, 1]);
+    module.extend([7, exports.len() as u8]);
+    module.extend(exports);
+    // The function's body: it ends.
+    module.extend([10, 4, 1, 2, 0, 0x0b]);
+    module
+}
+
 /// What stands between two texts in each line that has both, the true ids of a log.
 fn true_ids<'l>(
     log: &'l str,
@@ -417,6 +435,9 @@ fn every_sample_passes_in_the_compiled_filter_too() {
     std::fs::write(place.path("empty.wasm"), engine).unwrap();
     let wrong = ["rules", "test", "shop.yaml", "--wasm", "empty.wasm"];
     place.run(wrong).expect_code(1).expect_error("a WASM module, but not statetrail's filter");
+    place.write("other.wasm", module_with_other_functions());
+    let wrong = ["rules", "test", "shop.yaml", "--wasm", "other.wasm"];
+    place.run(wrong).expect_code(1).expect_error("but not statetrail's filter");
     let wrong = ["rules", "test", "shop.yaml", "--wasm", "gone.wasm"];
     place.run(wrong).expect_code(1).expect_error("gone.wasm: cannot be read");
 }

@@ -1,5 +1,8 @@
 // What came of the lines, as parts of the page. Everything that was typed goes in as text.
 
+// More are not looked at one by one.
+const FORMS_MAX = 200;
+
 // An element with attributes, listeners and children.
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -78,8 +81,9 @@ function eventAnswer({ entity, event, set, unset }) {
     changes.length ? element("ul", {}, ...changes) : null);
 }
 
-// The states after the last line, each field with the line that set it.
-export function statesAnswer(run, showLine) {
+// The states after the last line, each field with the line that set it. `toggled` remembers which of them
+// were opened or closed by hand, by their names.
+export function statesAnswer(run, showLine, toggled) {
   if (!run.entities) return [none("No line gives an event yet.")];
   const parts = [];
   if (run.states.length < run.entities) {
@@ -88,7 +92,9 @@ export function statesAnswer(run, showLine) {
   const to = (line, text) => element("button", { type: "button", class: "to", title: `line ${line + 1}`, onclick: () => showLine(line) }, text);
   for (const { name, events, trail, fields } of run.states) {
     const steps = trail.flatMap(({ event, line }, at) => [at ? " → " : "", to(line, event)]);
-    parts.push(element("details", run.states.length <= 12 ? { open: "" } : {},
+    const isOpen = toggled.get(name) ?? run.states.length <= 12;
+    const ontoggle = ({ target }) => toggled.set(name, target.open);
+    parts.push(element("details", { ...(isOpen ? { open: "" } : {}), ontoggle },
       element("summary", {}, element("b", {}, name), " ", element("span", { class: "quiet" }, counted(events, "event"))),
       element("p", { class: "trail" }, events > trail.length ? "… " : "", ...steps),
       table(["field", "value", "line"], fields.map(({ field, value, line }) =>
@@ -114,10 +120,11 @@ export function countsAnswer(run, rules, showRule) {
 // Lines that no rule takes, by their forms.
 export function leftAnswer(forms, showLine) {
   if (!forms.length) return [none("Every line with a word is taken by a rule.")];
-  const rows = forms.slice(0, 200).map(({ text, lines, first }) =>
+  const rows = forms.slice(0, FORMS_MAX).map(({ text, lines, first }) =>
     element("tr", {}, element("td", { class: "number" }, lines.toLocaleString("en")),
       element("td", {}, element("button", { type: "button", class: "to form", onclick: () => showLine(first) }, text))));
-  return [table(["lines", "form"], rows)];
+  const cut = forms.length > FORMS_MAX ? none(`The ${FORMS_MAX} most frequent of ${counted(forms.length, "form")}.`) : null;
+  return [cut, table(["lines", "form"], rows)].filter((part) => part !== null);
 }
 
 // What could be proposed, to choose from.

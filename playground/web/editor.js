@@ -68,6 +68,10 @@ export class Editor {
     if (top < this.#text.scrollTop || top + 2 * height > this.#text.scrollTop + shown) {
       this.#text.scrollTop = top - shown / 3;
     }
+    const [left, width] = [start * this.#width(), this.#text.clientWidth];
+    if (left < this.#text.scrollLeft || left > this.#text.scrollLeft + width * 0.9) {
+      this.#text.scrollLeft = left < width * 0.9 ? 0 : left - width / 3;
+    }
     this.draw();
   }
 
@@ -96,6 +100,13 @@ export class Editor {
 
   #height() {
     return parseFloat(getComputedStyle(this.#text).lineHeight);
+  }
+
+  // Of a character; all but a few have the same.
+  #width() {
+    const context = document.createElement("canvas").getContext("2d");
+    context.font = getComputedStyle(this.#text).font;
+    return context.measureText("0").width;
   }
 
   #drawNow() {

@@ -6,6 +6,8 @@ import { packed, unpacked } from "./link.js";
 
 // Longer addresses are cut by programs that pass them on.
 const LINK_MAX = 100_000;
+// More faults than one mends before the next look.
+const FAULTS_MAX = 50;
 
 const by = (id) => document.getElementById(id);
 
@@ -49,6 +51,10 @@ let run = { lines: 0, more: 0, marks: [], by_rule: [], states: [], entities: 0 }
 let line = null;
 let tab = "line";
 let suggestions = null;
+// The forms of what is left over, promised once somebody has asked for them.
+let left = null;
+// States that were opened or closed by hand.
+const toggled = new Map();
 
 const rules = new Editor(by("rules-editor"), (number) => {
   const faults = checked.faults.filter((fault) => fault.line === number + 1);
@@ -103,7 +109,10 @@ const refreshOnce = attempt(async () => {
   const answers = [];
   if (newRules) answers.push(ask("setRules", rules.value).then((it) => (checked = it)));
   if (newLines) answers.push(ask("setLines", lines.value));
-  if (newRules || newLines) answers.push(ask("run").then((it) => (run = it)));
+  if (newRules || newLines) {
+    left = null;
+    answers.push(ask("run").then((it) => (run = it)));
+  }
   answers.push(ask("line", lines.line).then((it) => (line = it)));
   await Promise.all(answers);
   show();
@@ -135,14 +144,17 @@ function showFaults() {
   if (warnings) parts.push(counted(warnings, "warning"));
   if (!checked.in_force) parts.push("the last rules that could be used are in force");
   by("rules-status").textContent = parts.length ? parts.join(", ") : `${counted(checked.rules.length, "rule")}, no fault`;
-  by("faults").replaceChildren(...checked.faults.slice(0, 50).map((fault) => {
+  const more = checked.faults.length - FAULTS_MAX;
+  const cut = more > 0 ? [element("li", { class: "quiet" }, `and ${more.toLocaleString("en")} more`)] : [];
+  const shown = checked.faults.slice(0, FAULTS_MAX).map((fault) => {
     const place = () => rules.select(fault.line - 1, fault.start, fault.end);
     const expected = fault.expected ? element("span", { class: "expected" }, ` ${fault.expected}`) : null;
     const help = fault.help.length ? element("pre", {}, fault.help.join("\n")) : null;
     return element("li", { class: fault.severity },
       element("button", { type: "button", class: "to", onclick: place }, `${fault.line}:${fault.start + 1}`), " ",
       fault.message, expected, help);
-  }));
+  });
+  by("faults").replaceChildren(...shown, ...cut);
 }
 
 const showAnswer = attempt(async () => {
@@ -150,16 +162,20 @@ const showAnswer = attempt(async () => {
   let parts;
   if (suggestions) parts = suggestionsAnswer(suggestions, takeSuggestion);
   else if (tab === "line") parts = lineAnswer(line, checked.rules, { addSample, showRule });
-  else if (tab === "states") parts = statesAnswer(run, showLine);
+  else if (tab === "states") parts = statesAnswer(run, showLine, toggled);
   else if (tab === "counts") parts = countsAnswer(run, checked.rules, showRule);
-  else parts = leftAnswer(await ask("leftOver"), showLine);
+  else parts = leftAnswer(await (left ??= ask("leftOver")), showLine);
   // Meanwhile another one may have been chosen.
   if (wanted === tab) by("answer").replaceChildren(...parts);
 });
 
 function showRule(number) {
   const rule = checked.rules[number];
-  if (rule) rules.select(rule.line - 1);
+  if (!rule) return;
+  // Rules that are in force still may stand elsewhere by now.
+  const isNamed = (text) => text.trim().replace(/^- /, "") === `name: ${rule.name}`;
+  const at = checked.in_force ? rule.line - 1 : rules.value.split("\n").findIndex(isNamed);
+  if (at >= 0) rules.select(at);
 }
 
 function showLine(number) {

@@ -48,6 +48,33 @@ fn the_example_is_whole_in_every_look() {
 }
 
 #[test]
+fn what_was_closed_stays_closed_and_a_fault_far_to_the_right_is_shown() {
+    let serving = Serving::start(Log::new());
+    let browser = open(&serving, Look::Desktop);
+    browser.click("#tab-states");
+    browser.wait_text("#answer", "handed-over");
+    let first = "document.querySelector('#answer details')";
+    browser.click("#answer details summary");
+    browser.wait(&format!("return {first}.open === false"));
+    let lines = value(&browser, "lines");
+    browser.paste("lines", &format!("{lines}\n2026-11-22 parcel P-777 loaded on van V-9\n"));
+    browser.wait_text("#answer", "P-777");
+    assert_eq!(browser.run(&format!("return {first}.open")), json!(false));
+    assert_eq!(
+        browser.run("return document.querySelectorAll('#answer details[open]').length > 0"),
+        json!(true)
+    );
+
+    let rules = value(&browser, "rules");
+    let long = format!("match: '{}", "x".repeat(400));
+    browser
+        .paste("rules", &rules.replacen("match: '", &long, 1).replacen(":number>", ":numbr>", 1));
+    browser.wait_text("#faults", "numbr");
+    browser.click("#faults button");
+    browser.wait("return document.getElementById('rules').scrollLeft > 0");
+}
+
+#[test]
 fn faults_and_captures_are_marked_where_they_are() {
     let serving = Serving::start(Log::new());
     let browser = open(&serving, Look::Desktop);

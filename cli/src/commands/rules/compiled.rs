@@ -15,8 +15,10 @@ use crate::failure::{Exit, Failure};
 const FOLDER: &str = "/etc/statetrail";
 /// A container's id, as the kubelet writes it.
 const CONTAINER_ID: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// What the filter exports for Fluent Bit to call.
-const EXPORTS: [&str; 5] = ["_initialize", "malloc", "free", "memory", EVENTS];
+/// What the filter exports for Fluent Bit to call: the functions, with their numbers of parameters and
+/// results, all of them of 32 bits.
+const FUNCTIONS: [(&str, usize, usize); 4] =
+    [("_initialize", 0, 0), ("malloc", 1, 1), ("free", 1, 0), (EVENTS, 6, 1)];
 
 /// The filter's module.
 pub(super) struct Compiled(Module);
@@ -45,12 +47,11 @@ impl Compiled {
         }
         let module = Module::from_binary(engine(), &bytes)
             .map_err(|error| failed(format!("not a WASM module: {error}")))?;
-        let exported = |name: &&str| module.get_export(name).is_some();
         let foreign = |import: &wasmtime::ImportType<'_>| {
             import.module() != "wasi_snapshot_preview1"
                 || !matches!(import.ty(), ExternType::Func(_))
         };
-        if !EXPORTS.iter().all(exported) || module.imports().any(|import| foreign(&import)) {
+        if !exports_all(&module) || module.imports().any(|import| foreign(&import)) {
             return Err(failed("a WASM module, but not statetrail's filter".to_owned()));
         }
         Ok(Compiled(module))
@@ -90,6 +91,18 @@ impl Compiled {
         }
         Ok(all)
     }
+}
+
+/// Whether a module exports what Fluent Bit calls, in the form in which it calls it.
+fn exports_all(module: &Module) -> bool {
+    let is_there = |(name, parameters, results): (&str, usize, usize)| {
+        let Some(ExternType::Func(function)) = module.get_export(name) else { return false };
+        let mut types = function.params().chain(function.results());
+        (function.params().len(), function.results().len()) == (parameters, results)
+            && types.all(|value| value.is_i32())
+    };
+    FUNCTIONS.into_iter().all(is_there)
+        && matches!(module.get_export("memory"), Some(ExternType::Memory(_)))
 }
 
 fn events_of(reply: Reply) -> Result<Vec<String>, String> {
