@@ -9,3 +9,4 @@ mod generate;
 mod identity;
 mod independent_reader;
 mod time;
+mod versions;
