@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     seconds: Family<RouteLabels, Histogram>,
     pub(crate) followers: Gauge,
     pub(crate) followed: Counter<u64, AtomicU64>,
+    tokens_wrong: Gauge,
 }
 
 impl Metrics {
@@ -50,7 +51,10 @@ impl Metrics {
         );
         registry.register("followers", "Clients that follow events", followers.clone());
         registry.register("followed", "Events sent to clients that follow", followed.clone());
-        Metrics { registry, requests, seconds, followers, followed }
+        let tokens_wrong = Gauge::default();
+        let help = "1 if the file of tokens is wrong, so that an earlier version is in force";
+        registry.register("tokens_wrong", help, tokens_wrong.clone());
+        Metrics { registry, requests, seconds, followers, followed, tokens_wrong }
     }
 
     /// Notes a request. `route` is the pattern of the route, not the path.
@@ -61,7 +65,9 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// What is measured; whether the file of tokens is wrong is told by whoever knows it.
+    pub(crate) fn text(&self, are_tokens_wrong: bool) -> String {
+        self.tokens_wrong.set(are_tokens_wrong.into());
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _ = text::encode(&mut out, &self.registry);

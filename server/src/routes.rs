@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::access::guard::guard;
-use crate::access::{Access, Scope, ScopedStore};
+use crate::access::{Access, Scope, ScopedStore, Tokens};
 use crate::asker::Asker;
 use crate::follow::Hub;
 use crate::metrics::Metrics;
@@ -133,7 +133,8 @@ async fn readyz(State(app): State<App>) -> Response {
 
 async fn metrics_text(State(app): State<App>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics().text()).into_response()
+    let are_tokens_wrong = app.access().tokens.as_ref().is_some_and(Tokens::is_wrong);
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics().text(are_tokens_wrong)).into_response()
 }
 
 /// Headers that keep a browser from doing what a log line might want of it.
@@ -149,6 +150,9 @@ const SECURITY: [(&str, &str); 6] = [
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
 ];
+
+/// For a year, browsers ask this host over TLS alone. It stands only where TLS is on.
+const ONLY_TLS: &str = "max-age=31536000";
 
 /// Adds to every answer what all have in common, and notes it.
 async fn carry(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -167,6 +171,9 @@ async fn carry(State(app): State<App>, request: Request, next: Next) -> Response
         // A page that needs another policy has it already.
         let name = HeaderName::from_static(name);
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if app.access().is_tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_TLS));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));

@@ -18,6 +18,7 @@ use openssl::x509::{X509, X509NameBuilder};
 use crate::common::Place;
 use crate::support::{Answer, Serving, exchange, get_request, token};
 
+const STRICT: &str = "strict-transport-security";
 const FILES: [&str; 4] = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
 const PATH: &str = "/api/v1/state/shop/order/o-1042?at=2026-11-22T10:03:07Z";
 
@@ -111,6 +112,8 @@ fn get(serving: &Serving, trusted: &X509, path: &str, headers: &[(&str, &str)]) 
 fn assert_answers(serving: &Serving, trusted: &X509) {
     let answer = get(serving, trusted, PATH, &[]);
     assert_eq!((answer.status, &answer.json()["state"]["status"]), (200, &"paid".into()));
+    // A browser asks over TLS alone from now on.
+    assert_eq!(answer.header(STRICT), Some("max-age=31536000"));
 }
 
 #[test]
@@ -166,9 +169,10 @@ fn the_token_of_a_browser_goes_over_tls_only() {
     let out = exchange(shake(&serving, trusted, "127.0.0.1").unwrap(), out);
     assert!(out.header("set-cookie").unwrap().ends_with("; Secure"), "{out:?}");
 
-    // A browser would not keep such a cookie of a server without TLS.
+    // A browser would not keep such a cookie of a server without TLS, and must not insist on it.
     let plain = Serving::start(&place, &["--tokens", "tokens.toml"]);
     let answer = exchange(plain.connect(), &log_in);
+    assert_eq!(answer.header(STRICT), None);
     assert!(!answer.header("set-cookie").unwrap().contains("Secure"), "{answer:?}");
 }
 

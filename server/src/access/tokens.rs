@@ -8,10 +8,13 @@
 //! ```
 //!
 //! `namespaces = ["*"]` is everything. The file holds hashes only, so whoever reads it cannot ask.
-//! It is read again when it has changed; a version that is wrong leaves the one before in force.
+//! It is read again when it has changed; a version that is wrong leaves the one before in force. A
+//! server does not start with a file that names nobody, but once it runs, one that is empty or gone
+//! takes every token away.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use toml_edit::{Document, Item, Table, Value};
@@ -52,20 +55,34 @@ pub struct Tokens {
 #[derive(Debug)]
 struct Current {
     tokens: Arc<[Token]>,
-    changed: Option<(SystemTime, u64)>,
+    version: Version,
+    /// Whether the file is wrong as it stands, so that an earlier version is in force.
+    is_wrong: bool,
     looked: Instant,
 }
+
+/// What tells one version of a file from another; a file that is not there has one too.
+type Version = Result<(SystemTime, u64), ErrorKind>;
 
 impl Tokens {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it cannot be read, or is wrong.
+    /// When it cannot be read, is wrong, or names nobody.
     pub fn open(path: &Path) -> Result<Tokens, TokensError> {
-        let changed = change_of(path);
+        let version = version_of(path);
         let tokens = read(path)?;
-        let current = Current { tokens: tokens.into(), changed, looked: Instant::now() };
+        if tokens.is_empty() {
+            return Err(wrong(path, "there is no [[token]], so nobody could ask"));
+        }
+        let (tokens, looked) = (tokens.into(), Instant::now());
+        let current = Current { tokens, version, is_wrong: false, looked };
         Ok(Tokens { path: path.to_owned(), current: Mutex::new(current) })
+    }
+
+    /// Whether the file is wrong as it stands, so that an earlier version is in force.
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.look().is_wrong
     }
 
     /// Whose token this is, if anybody's.
@@ -85,26 +102,46 @@ impl Tokens {
 
     /// The tokens as the file has them now.
     fn current(&self) -> Arc<[Token]> {
+        Arc::clone(&self.look().tokens)
+    }
+
+    /// Reads the file again if it has changed and was not looked at just now.
+    fn look(&self) -> MutexGuard<'_, Current> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.looked.elapsed() >= LOOK_EVERY {
             current.looked = Instant::now();
-            let changed = change_of(&self.path);
-            if changed != current.changed {
-                current.changed = changed;
-                match read(&self.path) {
-                    Ok(tokens) => current.tokens = tokens.into(),
-                    Err(error) => tracing::error!(%error, "the tokens before stay in force"),
-                }
+            let version = version_of(&self.path);
+            if version != current.version {
+                current.version = version;
+                self.read_again(&mut current);
             }
         }
-        Arc::clone(&current.tokens)
+        current
+    }
+
+    fn read_again(&self, current: &mut Current) {
+        // Whoever takes the last table out, or the file away, means that nobody may ask any more.
+        let tokens = match version_of(&self.path) {
+            Err(ErrorKind::NotFound) => Ok(Vec::new()),
+            _ => read(&self.path),
+        };
+        current.is_wrong = tokens.is_err();
+        match tokens {
+            Ok(tokens) => {
+                if tokens.is_empty() {
+                    let file = self.path.display();
+                    tracing::warn!(%file, "there is no [[token]] any more, so nobody may ask");
+                }
+                current.tokens = tokens.into();
+            }
+            Err(error) => tracing::error!(%error, "the tokens before stay in force"),
+        }
     }
 }
 
-/// What tells one version of a file from another.
-fn change_of(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+fn version_of(path: &Path) -> Version {
+    let version = std::fs::metadata(path).and_then(|file| Ok((file.modified()?, file.len())));
+    version.map_err(|error| error.kind())
 }
 
 /// Hexadecimal digits.
@@ -127,10 +164,14 @@ pub fn hash_of(token: &str) -> [u8; 32] {
     openssl::sha::sha256(token.as_bytes())
 }
 
+fn wrong(path: &Path, reason: impl ToString) -> TokensError {
+    TokensError { path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// The tokens of a file, which may be none.
 fn read(path: &Path) -> Result<Vec<Token>, TokensError> {
-    let error = |reason: String| TokensError { path: path.to_owned(), reason };
-    let text = std::fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
-    parse(&text).map_err(error)
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(path, error))?;
+    parse(&text).map_err(|reason| wrong(path, reason))
 }
 
 fn parse(text: &str) -> Result<Vec<Token>, String> {
@@ -148,9 +189,6 @@ fn parse(text: &str) -> Result<Vec<Token>, String> {
             }
             tokens.push(token);
         }
-    }
-    if tokens.is_empty() {
-        return Err("there is no [[token]], so nobody could ask".to_owned());
     }
     Ok(tokens)
 }
@@ -231,7 +269,6 @@ mod tests {
     fn what_is_wrong_with_a_file_is_told() {
         let hash = hex("secret");
         for (text, said) in [
-            (String::new(), "there is no [[token]]"),
             ("[[tokens]]\n".to_owned(), "unknown key tokens"),
             ("[[token]]\nname=".to_owned(), "TOML parse error"),
             (file(&hash, "namespace = [\"shop\"]"), "unknown key namespace"),
@@ -245,5 +282,10 @@ mod tests {
             let error = parse(&text).unwrap_err();
             assert!(error.contains(said), "{text:?}: {error}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        std::fs::write(&path, "").unwrap();
+        let error = Tokens::open(&path).unwrap_err().to_string();
+        assert!(error.contains("there is no [[token]], so nobody could ask"), "{error}");
     }
 }

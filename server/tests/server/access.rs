@@ -108,14 +108,45 @@ fn a_changed_file_of_tokens_counts_without_a_restart() {
     assert_eq!(ask(), 401);
     let path = server.tokens_path();
     let before = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, before + &token_table("late", "late", "\"shop\"")).unwrap();
+    let late = before + &token_table("late", "late", "\"shop\"");
+    std::fs::write(&path, &late).unwrap();
+    within_a_minute("the new token is known", || ask() == 200);
+    std::fs::write(&path, "nonsense").unwrap();
+    let is_wrong = |told: &str| {
+        let metrics = server.get("/metrics").body;
+        metrics.contains(&format!("\nstatetrail_server_tokens_wrong {told}\n"))
+    };
+    within_a_minute("the wrong version is read", || is_wrong("1"));
+    assert_eq!(ask(), 200);
+    std::fs::write(&path, &late).unwrap();
+    within_a_minute("it is right again", || is_wrong("0"));
+    assert_eq!(ask(), 200);
+}
+
+#[test]
+fn the_last_token_can_be_taken_away() {
+    let server = server();
+    let ask = || server.get_with("/api/v1/kinds", &[("Authorization", "Bearer all-of-it")]).status;
+    let path = server.tokens_path();
+    let tokens = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(ask(), 200);
+    std::fs::write(&path, "# nobody\n").unwrap();
+    within_a_minute("nobody may ask", || ask() == 401);
+    std::fs::write(&path, &tokens).unwrap();
+    within_a_minute("the tokens are back", || ask() == 200);
+    std::fs::remove_file(&path).unwrap();
+    within_a_minute("nobody may ask without the file", || ask() == 401);
+    std::fs::write(&path, &tokens).unwrap();
+    within_a_minute("the file is back", || ask() == 200);
+}
+
+#[track_caller]
+fn within_a_minute(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
-    while ask() != 200 {
-        assert!(start.elapsed().as_secs() < 60, "the new token is not known");
+    while !is_so() {
+        assert!(start.elapsed().as_secs() < 60, "not within a minute: {what}");
         std::thread::yield_now();
     }
-    std::fs::write(&path, "nonsense").unwrap();
-    assert_eq!(ask(), 200);
 }
 
 /// Pages, and those of their parts that know of entities.
