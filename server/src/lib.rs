@@ -9,6 +9,7 @@
 //! | `pages/` | the dashboard; what it is made of beside HTML lies in `assets/` |
 //! | `routes.rs` | all routes, and what every answer carries |
 //! | `serving.rs` | connections and TLS |
+//! | `sending.rs` | how long a client may take over one answer |
 //!
 //! A server is a reader: it needs nothing but a store, keeps nothing and may be started again at
 //! any time.
@@ -23,6 +24,7 @@ mod metrics;
 mod pages;
 mod problem;
 mod routes;
+mod sending;
 pub mod serving;
 mod settings;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -22,7 +23,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
-use crate::settings::Tls;
+use crate::sending::{Sending, Timed};
+use crate::settings::{Limits, Tls};
 
 /// A connection shakes hands, and a request's head comes, within that time.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
@@ -134,11 +136,11 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     tls: Option<SslAcceptor>,
-    connections: usize,
+    limits: &Limits,
     end: impl Future<Output = ()>,
 ) {
-    let permits = Arc::new(Semaphore::new(connections));
-    let serving = Arc::new(Serving { router, tls });
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    let serving = Arc::new(Serving { router, tls, sending: limits.sending });
     let graceful = GracefulShutdown::new();
     tokio::pin!(end);
     loop {
@@ -172,6 +174,8 @@ pub async fn serve(
 struct Serving {
     router: Router,
     tls: Option<SslAcceptor>,
+    /// How long a client may take over one answer.
+    sending: Duration,
 }
 
 impl Serving {
@@ -201,7 +205,13 @@ impl Serving {
     {
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HELD_BYTES);
-        let service = TowerToHyperService::new(self.router.clone());
+        let sending = Sending::new(self.sending);
+        let io = Timed::new(io, Arc::clone(&sending));
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |request| {
+            let (asked, sending) = (router.call(request), Arc::clone(&sending));
+            async move { asked.await.map(|response| sending.begin(response)) }
+        });
         let connection = builder.serve_connection(io, service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended badly");

@@ -37,6 +37,10 @@ pub struct Limits {
     pub questions: usize,
     /// How long a question may wait and take.
     pub deadline: Duration,
+    /// How long the body of a request may take to come.
+    pub body: Duration,
+    /// How long a client may take over one answer; a stream of events may go on for good.
+    pub sending: Duration,
     /// Connections at a time.
     pub connections: usize,
     /// Clients that follow at a time.
@@ -50,6 +54,8 @@ impl Default for Limits {
             range: Duration::from_secs(10 * 366 * 86_400),
             questions: 32,
             deadline: Duration::from_secs(30),
+            body: Duration::from_secs(10),
+            sending: Duration::from_secs(60),
             connections: 1_024,
             followers: 512,
         }

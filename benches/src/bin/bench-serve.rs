@@ -191,8 +191,9 @@ fn start(runtime: &Runtime, store: Arc<dyn EventStore>) -> Result<SocketAddr> {
     let _inside = runtime.enter();
     let server = router(store, Access::default(), limits.clone());
     runtime.spawn(server.following);
-    let never = std::future::pending();
-    runtime.spawn(serve(listener, server.router, None, limits.connections, never));
+    runtime.spawn(async move {
+        serve(listener, server.router, None, &limits, std::future::pending()).await;
+    });
     Ok(address)
 }
 

@@ -103,7 +103,7 @@ async fn until_a_signal(
     let access = Access { tokens, is_tls: acceptor.is_some() };
     let server = router(Arc::clone(&serving.store), access, settings.limits.clone());
     let following = tokio::spawn(server.following);
-    serve(listener, server.router, acceptor, settings.limits.connections, end).await;
+    serve(listener, server.router, acceptor, &settings.limits, end).await;
     following.abort();
     Ok(Exit::Done)
 }

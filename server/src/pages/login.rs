@@ -1,17 +1,21 @@
 //! Who looks at the pages: a browser keeps its token in a cookie that no script can read.
 
-use axum::extract::{Form, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Form, FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::frame::{Page, Place};
 use super::pieces::address;
 use crate::access::guard;
 use crate::problem::Problem;
 use crate::routes::App;
+
+/// What is sent to log in or out is a token and an address.
+const FORM_BYTES_MAX: usize = 8 << 10;
 
 /// How long a browser keeps the token, in seconds.
 const KEPT: u32 = 30 * 86_400;
@@ -82,16 +86,34 @@ pub(super) struct LogIn {
     next: Option<String>,
 }
 
+/// Forms are small.
+pub(super) fn form_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(FORM_BYTES_MAX)
+}
+
+/// What was filled in. Whoever sends it is not known yet, and may not hold a connection with it.
+async fn filled_in(app: &App, request: Request) -> Result<LogIn, super::Refused> {
+    match timeout(app.limits().body, Form::from_request(request, app)).await {
+        Ok(Ok(Form(given))) => Ok(given),
+        Ok(Err(refused)) => Err(Problem::new(refused.status(), refused.body_text()).into()),
+        Err(_) => {
+            let detail = "what was filled in did not come in time";
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail).into())
+        }
+    }
+}
+
 /// `POST /login`
-pub(super) async fn log_in(
-    State(app): State<App>,
-    headers: HeaderMap,
-    Form(given): Form<LogIn>,
-) -> Response {
-    let token = given.token.trim();
+pub(super) async fn log_in(State(app): State<App>, request: Request) -> Response {
     let Some(tokens) = &app.access().tokens else {
         return Redirect::to("/").into_response();
     };
+    let headers = request.headers().clone();
+    let given = match filled_in(&app, request).await {
+        Ok(given) => given,
+        Err(refused) => return refused.into_response(),
+    };
+    let token = given.token.trim();
     let is_cookie = token.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte));
     if !is_cookie || tokens.find(token).is_none() {
         let next = given.next.as_deref();

@@ -45,6 +45,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
     let door = Router::new()
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
+        .layer(login::form_limit())
         .layer(from_fn(login::own_pages_only));
     // What holds nothing of anybody needs no token.
     let open = Router::new()

@@ -3,5 +3,6 @@
 mod access;
 mod answers;
 mod following;
+mod limits;
 mod openapi;
 mod support;

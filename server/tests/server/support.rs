@@ -77,13 +77,15 @@ impl Running {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");
         let (end, ended) = oneshot::channel::<()>();
-        let connections = limits.connections;
         let access = Access { tokens, is_tls: false };
-        let server = router(Arc::clone(&store) as Arc<dyn EventStore>, access, limits);
+        let server = router(Arc::clone(&store) as Arc<dyn EventStore>, access, limits.clone());
         runtime.spawn(server.following);
-        runtime.spawn(serve(listener, server.router, None, connections, async {
-            let _ = ended.await;
-        }));
+        runtime.spawn(async move {
+            let end = async {
+                let _ = ended.await;
+            };
+            serve(listener, server.router, None, &limits, end).await;
+        });
         Running { runtime, end: Some(end), address, store, folder }
     }
 
