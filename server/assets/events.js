@@ -145,15 +145,18 @@ function tail() {
   let isOn = false;
   let isPaused = false;
 
-  /** Where the stream is, to go on there; and how often that was refused. */
+  /** Where the stream is, to go on there. */
   let place = "";
-  let refused = 0;
 
-  function open() {
+  function stream() {
     const parameters = chosen();
     for (const name of ["as_known_at", "order"]) parameters.delete(name);
     if (place) parameters.set("after", place);
-    const mine = new EventSource(`/api/v1/follow?${parameters}`);
+    return `/api/v1/follow?${parameters}`;
+  }
+
+  function open() {
+    const mine = new EventSource(stream());
     source = mine;
     mine.addEventListener("message", (message) => {
       place = message.lastEventId;
@@ -165,29 +168,43 @@ function tail() {
       table.dataset.follows = "";
       tell("");
     });
-    mine.addEventListener("open", () => {
-      refused = 0;
-      tell("");
-    });
+    mine.addEventListener("open", () => tell(""));
     mine.addEventListener("problem", (message) => tell(message.data));
     mine.addEventListener("error", () => {
       if (source !== mine) return;
       tell("the server does not answer");
       if (mine.readyState !== EventSource.CLOSED) return;
-      refused += 1;
       setTimeout(() => source === mine && openAgain(mine), RETRY);
     });
   }
 
-  async function openAgain(mine) {
+  /** The status that the stream is refused with, which an event source does not tell. */
+  async function refusal() {
+    const look = new AbortController();
     try {
-      // Leads to the login if that is what is missing.
-      await ask("/part/newest", "text");
-    } catch (error) {
-      tell(error.message);
+      const answer = await fetch(stream(), { signal: look.signal });
+      if (answer.ok) return null;
+      const problem = await answer.json().catch(() => ({}));
+      tell(problem.detail ?? `the server answered ${answer.status}`);
+      return answer.status;
+    } catch {
+      tell("the server does not answer");
+      return null;
+    } finally {
+      look.abort();
     }
-    if (refused > 1 && place) {
-      // The place is not known any more.
+  }
+
+  async function openAgain(mine) {
+    const status = await refusal();
+    if (status === 401) {
+      // Leads to the login.
+      location.reload();
+      return;
+    }
+    if (source !== mine) return;
+    // Only these say that the place is no good; whatever else is the matter will be over.
+    if ((status === 400 || status === 410) && place) {
       place = "";
       const gap = document.createElement("tr");
       const text = cell("Events may be missing here: the server could not go on from where it was.");
@@ -195,7 +212,7 @@ function tail() {
       gap.append(text);
       rows.prepend(gap);
     }
-    if (source === mine) open();
+    open();
   }
 
   /** Browsers hold few connections to a server: a tail that nobody sees gives its own back, and goes

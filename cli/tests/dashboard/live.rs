@@ -1,5 +1,8 @@
 //! What happens comes to the page by itself.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use crate::browser::{Browser, Look};
 use crate::serving::{Log, Serving};
 
@@ -62,6 +65,62 @@ fn pages_go_on_when_the_server_was_away() {
     for browser in [entity, overview] {
         browser.wait("return document.getElementById('freshness').textContent === ''");
     }
+}
+
+/// Answers that the server is not there, as what stands in front of one does, until that was told to
+/// so many who wanted to follow.
+fn stand_in_front(listen: &str, followers: usize) {
+    let listener = TcpListener::bind(listen).unwrap();
+    let mut told = 0;
+    while told < followers {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = String::new();
+        let _ = BufReader::new(&stream).read_line(&mut asked);
+        told += usize::from(asked.starts_with("GET /api/v1/follow"));
+        let no = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let _ = stream.write_all(no.as_bytes());
+    }
+}
+
+#[test]
+fn the_live_tail_goes_on_where_it_was_when_the_server_was_away() {
+    let mut serving = Serving::start(Log::shop(5));
+    let events = Browser::open(&serving.address, Look::Desktop);
+    events.go("/events?type=order");
+    events.click("#tail");
+    events.wait("return document.querySelector('#tail-table[data-follows]')");
+    serving.import(Log::new().change(400_000, "order/o-71", "placed", ""));
+    events.wait_text("#tail-rows", "o-71");
+    serving.kill();
+    events.wait_text("#freshness", "the server does not answer");
+    serving.import(Log::new().change(500_000, "order/o-72", "placed", ""));
+    stand_in_front(serving.address.trim_start_matches("http://"), 6);
+    serving.start_again();
+    events.wait_text("#tail-rows", "o-72");
+    events.wait("return document.getElementById('freshness').textContent === ''");
+    let rows = events.text("#tail-rows");
+    assert!(!rows.contains("may be missing"), "{rows}");
+    assert_eq!(rows.matches("shop/order/o-71").count(), 1, "{rows}");
+}
+
+#[test]
+fn a_live_tail_says_when_it_cannot_go_on_where_it_was() {
+    let mut serving = Serving::start(Log::shop(5));
+    let events = Browser::open(&serving.address, Look::Desktop);
+    events.go("/events?type=order");
+    events.click("#tail");
+    events.wait("return document.querySelector('#tail-table[data-follows]')");
+    serving.import(Log::new().change(400_000, "order/o-71", "placed", ""));
+    events.wait_text("#tail-rows", "o-71");
+    serving.kill();
+    // Another store stands in its place, in which less has arrived.
+    serving.remove_store();
+    serving.import(Log::new().change(400_000, "order/o-1", "placed", ""));
+    serving.start_again();
+    events.wait_text("#tail-rows", "Events may be missing here");
+    events.wait("return document.getElementById('freshness').textContent === ''");
+    serving.import(Log::new().change(500_000, "order/o-73", "placed", ""));
+    events.wait_text("#tail-rows", "o-73");
 }
 
 #[test]

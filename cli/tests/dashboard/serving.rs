@@ -128,6 +128,13 @@ impl Serving {
         self.place.run(import).expect_code(0);
     }
 
+    /// Removes the store; the next import makes another one.
+    pub(crate) fn remove_store(&self) {
+        for name in ["store.db", "store.db-wal", "store.db-shm"] {
+            let _ = std::fs::remove_file(self.place.path(name));
+        }
+    }
+
     /// Ends the server at once.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
