@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use statetrail_store::EventStore;
+use statetrail_store::{EventStore, GivenUp};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -28,8 +28,8 @@ impl Asker {
     }
 
     /// Asks on a thread where a store may take its time: SQLite answers while it is polled. A
-    /// question that is given up, by time or because nobody waits for it any more, ends with what
-    /// it is asking the store at that moment, and counts until then.
+    /// question that is given up, by time or because nobody waits for it any more, ends soon, and
+    /// counts until then.
     pub(crate) async fn ask<T, Q, A>(&self, question: Q) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -40,15 +40,18 @@ impl Asker {
         let permit = timeout_at(until, Arc::clone(&self.permits).acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(busy()) };
         let runtime = Handle::current();
-        let (_waiting, given_up) = oneshot::channel::<()>();
+        let given_up = GivenUp::default();
+        let (alive, nobody_waits) = oneshot::channel::<()>();
+        let _waiting = Waiting { given_up: given_up.clone(), _alive: alive };
         let asking = tokio::task::spawn_blocking(move || {
-            let answer = runtime.block_on(async {
+            let ask = async {
                 tokio::select! {
                     biased;
-                    _ = given_up => Err(too_slow()),
+                    _ = nobody_waits => Err(too_slow()),
                     answer = question() => answer,
                 }
-            });
+            };
+            let answer = given_up.while_asking(|| runtime.block_on(ask));
             drop(permit);
             answer
         });
@@ -64,6 +67,19 @@ impl Asker {
     }
 }
 
+/// Whoever waits for an answer. Dropped, the question is given up: a store that waits for its
+/// servers is not polled any more, and one that blocks its thread is told.
+struct Waiting {
+    given_up: GivenUp,
+    _alive: oneshot::Sender<()>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.given_up.give_up();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use statetrail_store::sqlite::SqliteStore;
@@ -71,6 +87,24 @@ mod tests {
 
     use super::*;
     use crate::access::{Scope, ScopedStore};
+
+    /// Does not even let go of its thread between its questions.
+    #[tokio::test]
+    async fn a_store_that_blocks_its_thread_is_ended_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn EventStore> =
+            Arc::new(SqliteStore::open(&folder.path().join("trail.db")).unwrap());
+        let asker = Asker::new(Arc::clone(&store), 1, Duration::from_millis(100));
+        let endless = move || async move {
+            loop {
+                store.kinds().await?;
+            }
+        };
+        let given_up: Result<(), Problem> = asker.ask(endless).await;
+        assert_eq!(given_up, Err(too_slow()));
+        let patient = Asker { deadline: Duration::from_secs(60), ..asker };
+        assert_eq!(patient.ask(|| async { Ok(7) }).await, Ok(7));
+    }
 
     #[tokio::test]
     async fn a_question_without_end_is_ended() {

@@ -115,6 +115,7 @@ impl From<StoreError> for Problem {
                 StatusCode::GONE,
                 "what arrived since is not kept any more; begin anew, without a place",
             ),
+            StoreError::GivenUp { .. } => too_slow(),
             error => {
                 tracing::error!(%error, "the store does not answer");
                 Problem::new(

@@ -29,6 +29,8 @@ pub(crate) struct App(Arc<Shared>);
 
 struct Shared {
     asker: Asker,
+    /// Whether the store answers can be asked while all that may be asked is being asked.
+    ready: Asker,
     hub: Arc<Hub>,
     access: Access,
     limits: Limits,
@@ -82,7 +84,8 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
     let metrics = Arc::new(Metrics::new());
     let hub = Hub::new(&store, &limits, Arc::clone(&metrics));
     let app = App(Arc::new(Shared {
-        asker: Asker::new(store, limits.questions, limits.deadline),
+        asker: Asker::new(Arc::clone(&store), limits.questions, limits.deadline),
+        ready: Asker::new(store, 1, limits.deadline),
         hub: Arc::clone(&hub),
         access,
         limits,
@@ -113,7 +116,9 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
 
 /// Whether the store answers, by the smallest question there is.
 async fn readyz(State(app): State<App>) -> Response {
-    let asked = app.ask(&Scope::All, |store| async move {
+    let ready = &app.0.ready;
+    let store = Arc::clone(ready.store());
+    let asked = ready.ask(|| async move {
         let query = TimelineQuery {
             from: Time::MAX,
             order: Order::NewestFirst,

@@ -122,6 +122,12 @@ pub enum StoreError {
         /// The store.
         place: String,
     },
+    /// Nobody waits for the answer any more.
+    #[error("{place}: the question was given up")]
+    GivenUp {
+        /// The store.
+        place: String,
+    },
     /// The store is damaged.
     #[error("{place}: the store is damaged: {detail}; import the logs again into a new one")]
     Damaged {

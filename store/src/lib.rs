@@ -9,6 +9,7 @@ mod arrivals;
 pub mod cassandra;
 mod codec;
 mod error;
+mod given_up;
 mod key_range;
 mod prefix;
 mod range;
@@ -20,6 +21,7 @@ pub mod suite;
 pub use address::{StoreAddress, StoreAddressError};
 pub use arrivals::{ArrivalCursor, ArrivalCursorError, Arrivals, Arrived};
 pub use error::StoreError;
+pub use given_up::GivenUp;
 pub use store::{
     Appended, Counts, Entity, EntityFilter, EntityTest, EntityView, EventStore, Kind, KnownEvent,
     NamePart, Order, Place, Tally, TallyCount, TimelineQuery, Traffic, TrailQuery,

@@ -57,6 +57,7 @@ fn at_place(error: rusqlite::Error, place: String) -> StoreError {
             StoreError::NotAStore { place, found: "a file of another kind".into() }
         }
         ErrorCode::DatabaseCorrupt => StoreError::Damaged { place, detail: error.to_string() },
+        ErrorCode::OperationInterrupted => StoreError::GivenUp { place },
         ErrorCode::DiskFull => StoreError::Full { place },
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             StoreError::Busy { place, waited_seconds: WAIT_MAX.as_secs() }

@@ -30,6 +30,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use statetrail_event::{EntityName, OrderKey, State, Time};
 
+use crate::given_up::is_given_up;
 use crate::{
     Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EntityTest, EventStore, Kind,
     KnownEvent, NamePart, StoreError, Tally, TimelineQuery, TrailQuery,
@@ -90,11 +91,14 @@ impl SqliteStore {
         })
     }
 
-    /// Answers a question from one consistent view of the store.
+    /// Answers a question from one consistent view of the store, unless it is given up.
     fn read<T>(
         &self,
         answer: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
+        if is_given_up() {
+            return Err(StoreError::GivenUp { place: self.place.clone() });
+        }
         let idle = lock(&self.idle_readers).pop();
         let connection = match idle {
             Some(connection) => connection,

@@ -11,6 +11,7 @@ use super::buckets;
 use super::failure::Failure;
 use super::turns::wait_for_others;
 use crate::StoreError;
+use crate::given_up::is_given_up;
 
 /// `application_id` of our files: "strl".
 const APPLICATION_ID: i64 = 0x7374_726c;
@@ -30,6 +31,9 @@ const CHECKPOINT_BYTES: u32 = 32 << 20;
 pub(super) const CHECKPOINT_PAGES: i64 = (CHECKPOINT_BYTES / PAGE_BYTES) as i64;
 const WRITER_CACHE_BYTES: u32 = 64 << 20;
 const READER_CACHE_BYTES: u32 = 16 << 20;
+/// Steps of the database's machine after which a question looks whether it is given up: some tens of
+/// rows.
+const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 
 /// | table | holds |
 /// |---|---|
@@ -191,6 +195,7 @@ fn why_no_writer(path: &Path) -> Option<io::Error> {
 fn configure_reader(mut connection: Connection) -> rusqlite::Result<Connection> {
     wait_for_others(&mut connection)?;
     configure(&connection, READER_CACHE_BYTES)?;
+    connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_given_up))?;
     // The first look into the file shows whether it can be read at all.
     connection.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
     Ok(connection)

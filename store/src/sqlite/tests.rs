@@ -1,6 +1,7 @@
 //! What can only be provoked from inside: a full disk and a writer that does not give way.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pollster::block_on;
@@ -11,7 +12,9 @@ use super::append::Writer;
 use super::batch::Batch;
 use super::failure::Failure;
 use super::schema::open_writer;
-use crate::{Appended, Counts, EventStore, KnownEvent, StoreError};
+use crate::{
+    Appended, Counts, EntityFilter, EntityView, EventStore, GivenUp, KnownEvent, StoreError,
+};
 
 fn events(count: u64) -> Vec<KnownEvent> {
     let entity = EntityName::new("shop", "stock", "sku-7").unwrap();
@@ -59,6 +62,35 @@ fn a_full_disk_loses_nothing_and_the_batch_can_be_repeated() {
     let appended = append(&mut writer, second).unwrap();
     assert_eq!(appended, Appended { new: 1_500, repeated: 0 });
     assert_eq!(counts(&path), Counts { entities: 1, events: 2_000 });
+}
+
+#[test]
+fn a_question_that_is_given_up_ends_in_the_middle() {
+    const ENTITIES: u64 = 5_000;
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.db")).unwrap();
+    let mut all = events(ENTITIES);
+    for (number, known) in all.iter_mut().enumerate() {
+        known.event.entity = format!("shop/stock/sku-{number}").parse().unwrap();
+    }
+    block_on(store.append(&all)).unwrap();
+    let given_up = GivenUp::default();
+    let seen = AtomicU64::new(0);
+    let nothing = |_: &EntityView<'_>| {
+        if seen.fetch_add(1, Ordering::Relaxed) == 100 {
+            given_up.give_up();
+        }
+        false
+    };
+    let scan = || block_on(store.entities_passing(&EntityFilter::default(), None, 1, &nothing));
+    let ended = given_up.while_asking(scan);
+    assert!(matches!(ended, Err(StoreError::GivenUp { .. })), "{ended:?}");
+    assert!(seen.load(Ordering::Relaxed) < ENTITIES / 2, "{seen:?} were looked at");
+    let more = given_up.while_asking(|| block_on(store.counts()));
+    assert!(matches!(more, Err(StoreError::GivenUp { .. })), "{more:?}");
+    // Whoever asks next on the same thread gets an answer.
+    assert_eq!(block_on(store.counts()).unwrap().entities, ENTITIES);
+    assert_eq!(scan().unwrap(), []);
 }
 
 #[test]
