@@ -66,8 +66,16 @@ pub(crate) async fn method_not_allowed() -> Problem {
 /// Too much is asked at the same time.
 pub(crate) fn busy() -> Problem {
     Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::TOO_MANY_REQUESTS,
         "the server answers as many questions as it may; ask again in a second",
+    )
+}
+
+/// As many follow as may.
+pub(crate) fn too_many_follow() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "as many clients follow as may; try again when one of them has gone",
     )
 }
 
@@ -143,7 +151,7 @@ impl IntoResponse for Problem {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

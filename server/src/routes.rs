@@ -88,9 +88,9 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
         ready: Asker::new(store, 1, limits.deadline),
         hub: Arc::clone(&hub),
         access,
+        overview: pages::KeptOverview::new(limits.deadline),
         limits,
         metrics,
-        overview: pages::KeptOverview::default(),
     }));
     let guarded =
         Router::new().nest("/api/v1", api::routes()).layer(from_fn_with_state(app.clone(), guard));

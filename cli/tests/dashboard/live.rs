@@ -77,7 +77,8 @@ fn stand_in_front(listen: &str, followers: usize) {
         let mut asked = String::new();
         let _ = BufReader::new(&stream).read_line(&mut asked);
         told += usize::from(asked.starts_with("GET /api/v1/follow"));
-        let no = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let no =
+            "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
         let _ = stream.write_all(no.as_bytes());
     }
 }

@@ -238,6 +238,8 @@ impl IntoResponses for Refused {
         problems([
             ("400", "A parameter is unknown, wrong or out of its range."),
             ("401", "No token, or one that is not known."),
+            ("403", "A page of another site asks."),
+            ("421", "Without tokens, this machine is asked by a name that is not its own."),
         ])
     }
 }
@@ -249,7 +251,8 @@ impl IntoResponses for Unanswered {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let not_modified = "The client has that answer, as `If-None-Match` says.";
         let mut responses = problems([
-            ("503", "The store does not answer, or too much is asked; ask again later."),
+            ("429", "As many questions are asked as may; ask again later."),
+            ("503", "The store does not answer; ask again later."),
             ("504", "The store has not answered in time."),
         ]);
         let not_modified = ResponseBuilder::new().description(not_modified).build();
@@ -283,7 +286,8 @@ impl IntoResponses for Gone {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems([
             ("410", "What arrived since that place is not kept any more."),
-            ("503", "The store does not answer, or as many follow as may."),
+            ("429", "As many follow, or ask, as may; ask again later."),
+            ("503", "The store does not answer; ask again later."),
             ("504", "The store has not answered in time."),
         ])
     }

@@ -10,7 +10,7 @@ use super::frames;
 use super::ring::{Batch, Ring};
 use crate::asker::Asker;
 use crate::metrics::Metrics;
-use crate::problem::{Problem, busy};
+use crate::problem::{Problem, too_many_follow};
 use crate::settings::Limits;
 
 /// Events that are read together.
@@ -73,7 +73,7 @@ impl Hub {
             *clients += usize::from(free);
             free
         });
-        if entered { Ok(()) } else { Err(busy()) }
+        if entered { Ok(()) } else { Err(too_many_follow()) }
     }
 
     pub(super) fn leave(&self) {

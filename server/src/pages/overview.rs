@@ -42,9 +42,10 @@ pub(crate) struct KeptOverview {
     resting: Kept<Arc<[Resting]>>,
 }
 
-impl Default for KeptOverview {
-    fn default() -> KeptOverview {
-        KeptOverview { counts: Kept::new(COUNTED), resting: Kept::new(LOOKED) }
+impl KeptOverview {
+    /// Nobody waits longer than `within` for any of them.
+    pub(crate) fn new(within: Duration) -> KeptOverview {
+        KeptOverview { counts: Kept::new(COUNTED, within), resting: Kept::new(LOOKED, within) }
     }
 }
 

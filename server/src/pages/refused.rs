@@ -35,7 +35,9 @@ impl IntoResponse for Refused {
         let title = match status {
             StatusCode::NOT_FOUND => "Nothing found",
             StatusCode::CONFLICT => "Several entities fit",
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "No answer",
+            StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS => "No answer",
             status if status.is_client_error() => "This cannot be asked",
             _ => "Something went wrong",
         };

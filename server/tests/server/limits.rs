@@ -76,3 +76,77 @@ fn one_who_takes_an_answer_slowly_does_not_hold_it_for_good() {
     let _ = slow.read_to_end(&mut taken);
     assert!(taken.len() < whole.body.len(), "{} bytes came", taken.len());
 }
+
+#[test]
+fn more_questions_than_may_be_asked_are_refused_and_readiness_is_not() {
+    let limits = Limits { questions: 0, deadline: Duration::from_millis(100), ..Limits::default() };
+    let server = Running::start_with(&[event("shop/order/o-1", "placed", 100, 1)], None, limits);
+    let refused = server.get("/api/v1/kinds");
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")), "{refused:?}");
+    let page = server.get("/entities");
+    assert_eq!(page.status, 429);
+    assert!(page.body.contains("<h1>No answer</h1>"), "{page:?}");
+    assert_eq!(server.get("/health/readyz").body, "ready\n");
+}
+
+#[test]
+fn a_question_that_takes_too_long_is_told_so() {
+    let limits = Limits { deadline: Duration::from_millis(1), ..Limits::default() };
+    // Every one of them is looked at.
+    let events: Vec<_> = (0..20_000)
+        .map(|number| event(&format!("shop/order/o-{number}"), "placed", 100, number))
+        .collect();
+    let server = Running::start_with(&events, None, limits);
+    let late = server.get("/api/v1/entities?where=status%3Dpaid");
+    assert_eq!(late.status, 504, "{late:?}");
+    assert!(late.body.contains("not answered in time"), "{late:?}");
+}
+
+#[test]
+fn more_than_may_follow_are_refused_until_one_goes() {
+    let limits = Limits { followers: 1, ..Limits::default() };
+    let server = Running::start_with(&[], None, limits);
+    let first = server.follow("", None);
+    let refused = server.get("/api/v1/follow");
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")), "{refused:?}");
+    assert!(refused.body.contains("as many clients follow as may"), "{refused:?}");
+    drop(first);
+    let start = Instant::now();
+    // A stream has no end, so it is only begun.
+    let is_let_in = || {
+        let mut stream = server.connect();
+        stream.write_all(b"GET /api/v1/follow HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        &status == b"HTTP/1.1 200"
+    };
+    while !is_let_in() {
+        assert!(start.elapsed() < Duration::from_secs(60), "nobody may follow any more");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn more_connections_than_there_may_be_wait_for_one_that_goes() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let server = Running::start_with(&[], None, limits);
+    let mut first = server.connect();
+    first.write_all(b"GET /health/livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut status = [0; 12];
+    first.read_exact(&mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| server.get("/health/livez"));
+        // The first is served on, and nobody else.
+        first.write_all(b"GET /api/v1/kinds HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut told = String::new();
+        let mut bytes = [0; 4_096];
+        while !told.ends_with("[]") {
+            let count = first.read(&mut bytes).unwrap();
+            told.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+        assert!(!second.is_finished());
+        drop(first);
+        assert_eq!(second.join().unwrap().status, 200);
+    });
+}
