@@ -28,7 +28,7 @@ pub async fn find_entity(store: &dyn EventStore, typed: &str) -> Result<EntityNa
 
 async fn suggest(store: &dyn EventStore, typed: &str, failure: Failure) -> Failure {
     // Suggestions are a courtesy; without them the message is still true.
-    let names = store.names(&NamePart::IdPrefix(""), LOOKED_AT_MAX).await.unwrap_or_default();
+    let names = store.names(&NamePart::IdPrefix(""), None, LOOKED_AT_MAX).await.unwrap_or_default();
     let similar = similar(typed, &names);
     if names.is_empty() {
         failure.hint("the store is empty")

@@ -28,7 +28,7 @@ pub async fn resolve(store: &dyn EventStore, text: &str) -> Result<EntityName, Q
         let mut candidates = Vec::new();
         for part in way {
             // One more than is shown tells whether there are more.
-            candidates.extend(store.names(part, CANDIDATES + 1).await?);
+            candidates.extend(store.names(part, None, CANDIDATES + 1).await?);
         }
         candidates.sort();
         candidates.dedup();

@@ -37,7 +37,7 @@ async function histogram() {
     const note = document.createElement("span");
     note.className = "none";
     note.textContent = counts.is_cut
-      ? `each bar is ${text}; only the newest 500,000 events are counted`
+      ? `each bar is ${text}; there are more than the 500,000 events that are counted, newest first`
       : `each bar is ${text}`;
     legend.append(note);
     choose(drawn);

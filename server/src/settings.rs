@@ -31,8 +31,6 @@ pub struct Tls {
 pub struct Limits {
     /// The most that a page may hold.
     pub page: usize,
-    /// The longest span of time that is counted at once.
-    pub range: Duration,
     /// Questions that are answered at a time; others wait.
     pub questions: usize,
     /// How long a question may wait and take.
@@ -51,7 +49,6 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             page: 1_000,
-            range: Duration::from_secs(10 * 366 * 86_400),
             questions: 32,
             deadline: Duration::from_secs(30),
             body: Duration::from_secs(10),

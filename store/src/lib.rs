@@ -24,5 +24,5 @@ pub use error::StoreError;
 pub use given_up::GivenUp;
 pub use store::{
     Appended, Counts, Entity, EntityFilter, EntityTest, EntityView, EventStore, Kind, KnownEvent,
-    NamePart, Order, Place, Tally, TallyCount, TimelineQuery, Traffic, TrailQuery,
+    NamePart, Order, Place, Tally, TallyBudget, TallyCount, TimelineQuery, Traffic, TrailQuery,
 };

@@ -1,6 +1,6 @@
 //! The trait that every store implements, and the words of its questions and answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use async_trait::async_trait;
@@ -116,12 +116,17 @@ pub trait EventStore: Send + Sync {
     }
 
     /// The names of entities of which only a part is known, in the order of names, at most
-    /// `limit`.
+    /// `limit`; those of these namespaces alone, or of all if there are none. A store looks at
+    /// nothing of other namespaces.
     ///
     /// # Errors
     /// When the store cannot be read.
-    async fn names(&self, part: &NamePart<'_>, limit: usize)
-    -> Result<Vec<EntityName>, StoreError>;
+    async fn names(
+        &self,
+        part: &NamePart<'_>,
+        namespaces: Option<&BTreeSet<String>>,
+        limit: usize,
+    ) -> Result<Vec<EntityName>, StoreError>;
 
     /// A stretch of an entity's trail; empty if there is no such entity.
     ///
@@ -171,7 +176,7 @@ pub trait EventStore: Send + Sync {
     }
 
     /// How many events happened in each stretch of `step` nanoseconds, by entity type and event
-    /// name, in the order of time. At most `budget` events are counted, from the end that the
+    /// name, in the order of time. No more is counted than the budget allows, from the end that the
     /// query's order begins with; its limit and place do not count.
     ///
     /// # Errors
@@ -180,7 +185,7 @@ pub trait EventStore: Send + Sync {
         &self,
         query: &TimelineQuery,
         step: i64,
-        budget: u64,
+        budget: TallyBudget,
     ) -> Result<Tally, StoreError> {
         tally_by_pages(self, query, step, budget).await
     }
@@ -357,56 +362,89 @@ pub(crate) async fn tally_by_pages(
     store: &(impl EventStore + ?Sized),
     query: &TimelineQuery,
     step: i64,
-    budget: u64,
+    budget: TallyBudget,
 ) -> Result<Tally, StoreError> {
-    let limit = usize::try_from(budget).unwrap_or(usize::MAX).min(COUNTED_TOGETHER);
+    // One more than is counted tells whether there are more.
+    let limit = usize::try_from(budget.events.saturating_add(1)).unwrap_or(usize::MAX);
+    let limit = limit.min(COUNTED_TOGETHER);
     let mut query = TimelineQuery { after: None, limit, ..query.clone() };
-    let mut counter = TallyCounter::new(step);
-    while counter.counted() < budget {
+    let mut counter = TallyCounter::new(step, budget);
+    loop {
         let page = store.timeline(&query).await?;
-        let left = usize::try_from(budget - counter.counted()).unwrap_or(usize::MAX);
-        for event in page.iter().take(left).map(|known| &known.event) {
-            counter.add(event.time, event.entity.entity_type(), &event.name, 1);
+        for event in page.iter().map(|known| &known.event) {
+            if !counter.add(event.time, event.entity.entity_type(), &event.name, 1) {
+                return Ok(counter.finish());
+            }
         }
-        if page.len() > left || page.len() < limit {
-            return Ok(counter.finish(page.len() > left));
+        if page.len() < limit {
+            return Ok(counter.finish());
         }
         query.after = page.last().map(|known| Place::of(&known.event));
     }
-    query.limit = 1;
-    let is_cut = !store.timeline(&query).await?.is_empty();
-    Ok(counter.finish(is_cut))
+}
+
+/// How much is counted at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TallyBudget {
+    /// Events.
+    pub events: u64,
+    /// Stretches of time in which there are events.
+    pub stretches: usize,
+}
+
+impl TallyBudget {
+    /// Everything.
+    pub const ALL: TallyBudget = TallyBudget { events: u64::MAX, stretches: usize::MAX };
 }
 
 /// Counts events into a [`Tally`].
 pub(crate) struct TallyCounter {
     step: i64,
+    budget: TallyBudget,
     counted: u64,
+    starts: BTreeSet<i64>,
     /// By start, type and name.
     counts: BTreeMap<(i64, String, String), u64>,
+    is_cut: bool,
+    is_too_fine: bool,
 }
 
 impl TallyCounter {
-    pub(crate) fn new(step: i64) -> TallyCounter {
-        TallyCounter { step: step.max(1), counted: 0, counts: BTreeMap::new() }
+    pub(crate) fn new(step: i64, budget: TallyBudget) -> TallyCounter {
+        TallyCounter {
+            step: step.max(1),
+            budget,
+            counted: 0,
+            starts: BTreeSet::new(),
+            counts: BTreeMap::new(),
+            is_cut: false,
+            is_too_fine: false,
+        }
     }
 
-    pub(crate) fn counted(&self) -> u64 {
-        self.counted
-    }
-
-    pub(crate) fn add(&mut self, time: Time, entity_type: &str, name: &str, events: u64) {
+    /// Counts events, or says that the budget does not allow it: there is nothing more to count.
+    pub(crate) fn add(&mut self, time: Time, entity_type: &str, name: &str, events: u64) -> bool {
+        self.is_cut |= self.counted >= self.budget.events;
         let start = time.nanos().div_euclid(self.step).saturating_mul(self.step);
+        let is_new = !self.starts.contains(&start);
+        self.is_too_fine |= is_new && self.starts.len() >= self.budget.stretches;
+        if self.is_cut || self.is_too_fine {
+            return false;
+        }
+        if is_new {
+            self.starts.insert(start);
+        }
         let key = (start, entity_type.to_owned(), name.to_owned());
         *self.counts.entry(key).or_default() += events;
         self.counted += events;
+        true
     }
 
-    pub(crate) fn finish(self, is_cut: bool) -> Tally {
+    pub(crate) fn finish(self) -> Tally {
         let counts = self.counts.into_iter().map(|((start, entity_type, name), events)| {
             TallyCount { start: Time::from_nanos(start), entity_type, name, events }
         });
-        Tally { counts: counts.collect(), is_cut }
+        Tally { counts: counts.collect(), is_cut: self.is_cut, is_too_fine: self.is_too_fine }
     }
 }
 
@@ -415,19 +453,32 @@ impl TallyCounter {
 pub struct Tally {
     /// The counts that are not 0, in the order of time, then type, then name.
     pub counts: Vec<TallyCount>,
-    /// Whether the budget was too small to count all.
+    /// Whether there are more events than the budget has.
     pub is_cut: bool,
+    /// Whether there are events in more stretches than the budget has. Counting ended there.
+    pub is_too_fine: bool,
 }
 
 impl Tally {
-    /// Takes in what was counted of other events.
-    pub fn add(&mut self, other: Tally) {
+    /// How many events were counted.
+    pub fn events(&self) -> u64 {
+        self.counts.iter().map(|count| count.events).sum()
+    }
+
+    /// Takes in what was counted of other events, as long as there are no more than so many
+    /// stretches in all.
+    pub fn add(&mut self, other: Tally, stretches: usize) {
         // Starts of stretches stay what they are.
-        let mut counter = TallyCounter::new(1);
+        let mut counter = TallyCounter::new(1, TallyBudget { stretches, ..TallyBudget::ALL });
         for count in self.counts.iter().chain(&other.counts) {
-            counter.add(count.start, &count.entity_type, &count.name, count.events);
+            if !counter.add(count.start, &count.entity_type, &count.name, count.events) {
+                break;
+            }
         }
-        *self = counter.finish(self.is_cut || other.is_cut);
+        let all = counter.finish();
+        self.counts = all.counts;
+        self.is_cut |= other.is_cut;
+        self.is_too_fine |= other.is_too_fine || all.is_too_fine;
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every question of a request goes through here, so no page and no route has to think of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,13 +10,11 @@ use async_trait::async_trait;
 use statetrail_event::{EntityName, OrderKey, State, Time};
 use statetrail_store::{
     Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EntityTest, EntityView,
-    EventStore, Kind, KnownEvent, NamePart, Order, StoreError, Tally, TimelineQuery, TrailQuery,
+    EventStore, Kind, KnownEvent, NamePart, Order, StoreError, Tally, TallyBudget, TimelineQuery,
+    TrailQuery,
 };
 
 use super::Scope;
-
-/// Names that are asked for at first, where most of them may be hidden.
-const NAMES_FIRST: usize = 64;
 
 /// Shows a part of a store.
 pub(crate) struct ScopedStore {
@@ -129,26 +128,17 @@ impl EventStore for ScopedStore {
         )
     }
 
-    /// Asks for more until enough of what may be seen is among it.
     async fn names(
         &self,
         part: &NamePart<'_>,
+        namespaces: Option<&BTreeSet<String>>,
         limit: usize,
     ) -> Result<Vec<EntityName>, StoreError> {
-        if self.scope == Scope::All {
-            return self.store().await.names(part, limit).await;
-        }
-        let mut asked = limit.max(NAMES_FIRST);
-        loop {
-            let mut names = self.store().await.names(part, asked).await?;
-            let is_all = names.len() < asked;
-            names.retain(|name| self.scope.allows(name.namespace()));
-            if is_all || names.len() >= limit {
-                names.truncate(limit);
-                return Ok(names);
-            }
-            asked = asked.saturating_mul(8);
-        }
+        let Scope::Namespaces(allowed) = &self.scope else {
+            return self.store().await.names(part, namespaces, limit).await;
+        };
+        let both = namespaces.map(|namespaces| namespaces & &**allowed);
+        self.store().await.names(part, Some(both.as_ref().unwrap_or(allowed)), limit).await
     }
 
     async fn trail(
@@ -206,20 +196,26 @@ impl EventStore for ScopedStore {
         Ok(kinds)
     }
 
+    /// Namespace by namespace, each with what those before it have left of the budget.
     async fn tally(
         &self,
         query: &TimelineQuery,
         step: i64,
-        budget: u64,
+        budget: TallyBudget,
     ) -> Result<Tally, StoreError> {
         let Some(namespaces) = self.namespaces(&query.entities) else {
             return self.store().await.tally(query, step, budget).await;
         };
-        let mut all = Tally::default();
+        let (mut all, mut left) = (Tally::default(), budget);
         for namespace in namespaces {
             let entities = within(&query.entities, namespace);
             let query = TimelineQuery { entities, ..query.clone() };
-            all.add(self.store().await.tally(&query, step, budget).await?);
+            let counted = self.store().await.tally(&query, step, left).await?;
+            left.events = left.events.saturating_sub(counted.events());
+            all.add(counted, budget.stretches);
+            if all.is_cut || all.is_too_fine {
+                break;
+            }
         }
         Ok(all)
     }
@@ -245,8 +241,70 @@ impl EventStore for ScopedStore {
             false
         };
         self.entities_passing(&EntityFilter::default(), None, 1, &count).await?;
-        let all = self.tally(&TimelineQuery::default(), i64::MAX, u64::MAX).await?;
-        let events = all.counts.iter().map(|count| count.events).sum();
-        Ok(Counts { entities: entities.into_inner(), events })
+        let all = self.tally(&TimelineQuery::default(), i64::MAX, TallyBudget::ALL).await?;
+        Ok(Counts { entities: entities.into_inner(), events: all.events() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use statetrail_event::{Change, Event, EventId, Source};
+    use statetrail_store::suite::Model;
+
+    use super::*;
+
+    /// Three events in each of three namespaces, as somebody sees them who may see two.
+    async fn seen() -> ScopedStore {
+        let model = Model::default();
+        for entity in ["bank/order/o-1", "shop/order/o-1", "yard/order/o-1"] {
+            for second in 0..3 {
+                let event = Event {
+                    id: EventId([second; 16]),
+                    entity: entity.parse().unwrap(),
+                    name: "placed".into(),
+                    time: Time::from_nanos(i64::from(second) * 1_000_000_000),
+                    seq: 0,
+                    changes: vec![Change::set("status", "placed")],
+                    source: Source::default().into(),
+                    offset: None,
+                    rule: None,
+                    line: None,
+                };
+                model.append(&[KnownEvent { event, known_at: Time::MIN }]).await.unwrap();
+            }
+        }
+        let scope = Scope::of(["bank", "yard"].map(str::to_owned));
+        ScopedStore::new(Arc::new(model), scope)
+    }
+
+    #[tokio::test]
+    async fn one_budget_is_for_all_namespaces_together() {
+        let store = seen().await;
+        let query = TimelineQuery::default();
+        for (events, stretches, counted, is_cut, is_too_fine) in [
+            (6, 3, 6, false, false),
+            (5, 3, 5, true, false),
+            (3, 3, 3, true, false),
+            (2, 3, 2, true, false),
+            (6, 2, 2, false, true),
+        ] {
+            let budget = TallyBudget { events, stretches };
+            let tally = store.tally(&query, 1_000_000_000, budget).await.unwrap();
+            let found = (tally.events(), tally.is_cut, tally.is_too_fine);
+            assert_eq!(found, (counted, is_cut, is_too_fine), "{budget:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_asked_for_in_namespaces_that_may_be_seen() {
+        let store = seen().await;
+        let part = NamePart::Anywhere("o-1");
+        let names = |found: Vec<EntityName>| -> Vec<String> {
+            found.iter().map(|name| name.namespace().to_owned()).collect()
+        };
+        assert_eq!(names(store.names(&part, None, 9).await.unwrap()), ["bank", "yard"]);
+        assert_eq!(names(store.names(&part, None, 1).await.unwrap()), ["bank"]);
+        let asked = BTreeSet::from(["shop", "yard"].map(str::to_owned));
+        assert_eq!(names(store.names(&part, Some(&asked), 9).await.unwrap()), ["yard"]);
     }
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use statetrail_event::EntityName;
+use statetrail_event::{EntityName, Time};
 use statetrail_query::views::EntityView;
 use statetrail_query::{
     By, Find, Found, KindCount, Lifecycle, census, lifecycle as read_lifecycle, state_field,
@@ -19,6 +19,7 @@ use super::described::{
 };
 use super::params::{InPath, Params};
 use crate::access::Scope;
+use crate::etag::Passing;
 use crate::problem::Problem;
 use crate::routes::App;
 
@@ -37,6 +38,16 @@ pub(super) fn json(view: &impl Serialize) -> Response {
             Problem::new(status, "the question failed; see the server's log").into_response()
         }
     }
+}
+
+/// The same of what was the case at a moment, which it names. If that is now, only because no other
+/// was asked for, the answer is the same again as long as nothing else in it differs.
+pub(super) fn json_at(view: &impl Serialize, at: Time, now: Time) -> Response {
+    let mut response = json(view);
+    if at == now {
+        response.extensions_mut().insert(Passing(at.to_string()));
+    }
+    response
 }
 
 #[derive(Serialize, ToSchema)]
@@ -115,8 +126,8 @@ pub(super) async fn entities(
         after: params.parsed("after")?,
         limit: params.limit(app.limits().page)?,
     };
+    let (at, now) = (find.moment.at, params.now());
     params.finish()?;
-    let at = find.moment.at;
     let question = move |store| async move { find_page(&store, find).await };
     let (found, more) = app.ask(&scope, question).await?;
     let next = found.last().filter(|_| more).map(|found| found.name.to_string());
@@ -125,7 +136,7 @@ pub(super) async fn entities(
         first: found.first.to_string(),
         last: found.last.to_string(),
     });
-    Ok(json(&Page { entities: entities.collect(), next }))
+    Ok(json_at(&Page { entities: entities.collect(), next }, at, now))
 }
 
 /// Names
@@ -149,7 +160,7 @@ pub(super) async fn names(
     let limit = params.limit(app.limits().page)?;
     params.finish()?;
     let names = app.ask(&scope, move |store| async move {
-        Ok(store.names(&NamePart::Anywhere(&part), limit).await?)
+        Ok(store.names(&NamePart::Anywhere(&part), None, limit).await?)
     });
     let names = names.await?;
     Ok(json(&names.iter().map(EntityName::as_str).collect::<Vec<_>>()))
@@ -232,7 +243,7 @@ pub(crate) async fn lifecycle_of(
     store: &dyn EventStore,
     kind: &Kind,
     by: Option<String>,
-    until: statetrail_event::Time,
+    until: Time,
 ) -> Result<(By, Lifecycle), Problem> {
     let by = match by {
         Some(by) if by == "event" => By::Event,

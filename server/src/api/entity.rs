@@ -18,7 +18,7 @@ use super::described::{
     After, AsKnownAt, At, IfNoneMatch, Limit, NamedEntity, NotThere, OldestFirst, Refused, Span,
     TwoMoments, Unanswered,
 };
-use super::entities::json;
+use super::entities::{json, json_at};
 use super::params::{InPath, Params, key_text, read_key};
 use crate::access::{Scope, ScopedStore};
 use crate::problem::Problem;
@@ -33,9 +33,10 @@ pub(crate) fn named(path: NameInPath) -> Result<EntityName, Problem> {
     EntityName::new(&namespace, &entity_type, &id).map_err(Problem::bad)
 }
 
-/// The entity and the moment that a question is about, where there is nothing else to it.
-fn asked_at(path: NameInPath, mut params: Params) -> Result<(EntityName, Moment), Problem> {
-    let asked = (named(path)?, params.moment()?);
+/// The entity and the moment that a question is about, where there is nothing else to it, and the
+/// present.
+fn asked_at(path: NameInPath, mut params: Params) -> Result<(EntityName, Moment, Time), Problem> {
+    let asked = (named(path)?, params.moment()?, params.now());
     params.finish()?;
     Ok(asked)
 }
@@ -71,11 +72,11 @@ pub(super) async fn state(
     path: NameInPath,
     params: Params,
 ) -> Result<Response, Problem> {
-    let (name, moment) = asked_at(path, params)?;
+    let (name, moment, now) = asked_at(path, params)?;
     let asked = name.clone();
     let question = move |store| async move { state_of(&store, &asked, moment).await };
     let state = app.ask(&scope, question).await?;
-    Ok(json(&EntityView::new(&name, moment.at, &state)))
+    Ok(json_at(&EntityView::new(&name, moment.at, &state), moment.at, now))
 }
 
 /// What a page of a trail asks for.
@@ -223,7 +224,7 @@ pub(super) async fn blame(
     path: NameInPath,
     params: Params,
 ) -> Result<Response, Problem> {
-    let (name, moment) = asked_at(path, params)?;
+    let (name, moment, now) = asked_at(path, params)?;
     let asked = name.clone();
     let question = move |store| async move { blame_of(&store, &asked, moment).await };
     let blamed = app.ask(&scope, question).await?;
@@ -233,7 +234,7 @@ pub(super) async fn blame(
         by: EventView::new(&line.by),
     });
     let (entity, as_of) = (name.as_str(), moment.at.to_string());
-    Ok(json(&BlameView { entity, as_of, fields: fields.collect() }))
+    Ok(json_at(&BlameView { entity, as_of, fields: fields.collect() }, moment.at, now))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -270,7 +271,8 @@ pub(super) async fn diff(
     mut params: Params,
 ) -> Result<Response, Problem> {
     let name = named(path)?;
-    let (from, to) = (params.time("from")?, params.time("to")?.unwrap_or(params.now()));
+    let now = params.now();
+    let (from, to) = (params.time("from")?, params.time("to")?.unwrap_or(now));
     let as_known_at = params.time("as_known_at")?;
     params.finish()?;
     let asked = name.clone();
@@ -283,10 +285,11 @@ pub(super) async fn diff(
         Ok(differences(&from.unwrap_or_default(), &to))
     };
     let changes = app.ask(&scope, question).await?;
-    Ok(json(&DiffView {
+    let view = DiffView {
         entity: name.as_str(),
         from: from.map(|at| at.to_string()),
         to: to.to_string(),
         changes: changes.iter().map(ChangeView::from).collect(),
-    }))
+    };
+    Ok(json_at(&view, to, now))
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Serialize;
 use statetrail_event::Time;
 use statetrail_query::views::EventView;
-use statetrail_store::{EventStore, Order, Place, TimelineQuery};
+use statetrail_store::{EventStore, Order, Place, TallyBudget, TimelineQuery};
 use utoipa::ToSchema;
 
 use super::described::{
@@ -19,29 +19,16 @@ use super::params::{Params, place_text, read_place};
 use crate::access::{Scope, ScopedStore};
 use crate::problem::Problem;
 use crate::routes::App;
-use crate::settings::Limits;
 
 /// Events that are counted for one answer.
 const COUNTED_MAX: u64 = 500_000;
 /// Stretches of time that an answer may have.
-const STRETCHES_MAX: i64 = 2_000;
+const STRETCHES_MAX: usize = 2_000;
 
 /// What is asked of events: `from`, `to`, `namespace`, `type`, `prefix`, `event`, `text`,
 /// `as_known_at` and `order`.
-pub(crate) fn timeline_query(
-    params: &mut Params,
-    limits: &Limits,
-) -> Result<TimelineQuery, Problem> {
+pub(crate) fn timeline_query(params: &mut Params) -> Result<TimelineQuery, Problem> {
     let (from, to) = params.span()?;
-    let length = i128::from(to.nanos()) - i128::from(from.nanos());
-    let is_whole = from == Time::MIN || to == Time::MAX;
-    if !is_whole && length > limits.range.as_nanos() as i128 {
-        let days = limits.range.as_secs() / 86_400;
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("from and to are at most {days} days apart"),
-        ));
-    }
     Ok(TimelineQuery {
         from,
         to,
@@ -86,7 +73,7 @@ pub(super) async fn events(
     Extension(scope): Extension<Scope>,
     mut params: Params,
 ) -> Result<Response, Problem> {
-    let mut query = timeline_query(&mut params, app.limits())?;
+    let mut query = timeline_query(&mut params)?;
     query.after = params.text("after")?.map(|text| read_place(&text)).transpose()?;
     let limit = params.limit(app.limits().page)?;
     query.limit = limit + 1;
@@ -141,20 +128,19 @@ pub(super) async fn counts(
     Extension(scope): Extension<Scope>,
     mut params: Params,
 ) -> Result<Response, Problem> {
-    let query = timeline_query(&mut params, app.limits())?;
+    let query = timeline_query(&mut params)?;
     let step = params.parsed::<Step>("step")?.unwrap_or(Step(60_000_000_000)).0;
     params.finish()?;
     let length = i128::from(query.to.nanos()) - i128::from(query.from.nanos());
     let is_whole = query.from == Time::MIN || query.to == Time::MAX;
-    if !is_whole && length / i128::from(step) > STRETCHES_MAX.into() {
+    if !is_whole && length / i128::from(step) > STRETCHES_MAX as i128 {
         return Err(too_many_stretches());
     }
+    let budget = TallyBudget { events: COUNTED_MAX, stretches: STRETCHES_MAX };
     let question =
-        move |store: ScopedStore| async move { Ok(store.tally(&query, step, COUNTED_MAX).await?) };
+        move |store: ScopedStore| async move { Ok(store.tally(&query, step, budget).await?) };
     let tally = app.ask(&scope, question).await?;
-    let starts: std::collections::BTreeSet<_> =
-        tally.counts.iter().map(|count| count.start).collect();
-    if starts.len() as i64 > STRETCHES_MAX {
+    if tally.is_too_fine {
         return Err(too_many_stretches());
     }
     let counts = tally.counts.into_iter().map(|count| CountView {

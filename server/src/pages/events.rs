@@ -1,7 +1,5 @@
 //! Events of all entities by time, with a histogram to choose the time from, and those that arrive.
 
-use std::time::Duration;
-
 use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
@@ -23,6 +21,9 @@ use crate::routes::App;
 const PAGE: usize = 100;
 /// What is shown if no time is asked for: so long before the newest event, in nanoseconds.
 const USUAL_SPAN: i64 = 3_600_000_000_000;
+/// The longest time that the histogram shows, in nanoseconds: ten years. One event with a wrong time
+/// would leave all others a bar.
+const LONGEST: i64 = 10 * 366 * 86_400 * 1_000_000_000;
 /// Parameters that stay when the time changes.
 const FILTERS: [&str; 7] = ["namespace", "type", "prefix", "event", "text", "as_known_at", "order"];
 
@@ -38,13 +39,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(app: &App, mut params: Params) -> Result<Asked, Problem> {
+    fn read(mut params: Params) -> Result<Asked, Problem> {
         let mut given: Vec<_> = FILTERS
             .into_iter()
             .chain(["from", "to"])
             .map(|name| (name, params.first(name)))
             .collect();
-        let mut query = timeline_query(&mut params, app.limits())?;
+        let mut query = timeline_query(&mut params)?;
         query.after = params.text("after")?.map(|text| read_place(&text)).transpose()?;
         query.limit = PAGE + 1;
         params.finish()?;
@@ -100,29 +101,22 @@ pub(super) async fn page(
     params: Params,
 ) -> Result<Page, Refused> {
     let now = params.now();
-    let asked = Asked::read(&app, params)?;
-    let (question, longest) = (asked.clone(), app.limits().range);
-    let shown =
-        app.ask(&scope, move |store: ScopedStore| async move {
-            look(&store, question, now, longest).await
-        })
+    let asked = Asked::read(params)?;
+    let question = asked.clone();
+    let shown = app
+        .ask(&scope, move |store: ScopedStore| async move { look(&store, question, now).await })
         .await?;
     Ok(Page::new("Events", Place::Events, content(&asked, &shown)).with_script("events.js"))
 }
 
-async fn look(
-    store: &dyn EventStore,
-    asked: Asked,
-    now: Time,
-    longest: Duration,
-) -> Result<Shown, Problem> {
+async fn look(store: &dyn EventStore, asked: Asked, now: Time) -> Result<Shown, Problem> {
     let Asked { mut query, has_span, .. } = asked;
     let newest = edge(store, &query, Order::NewestFirst).await?;
     if !has_span {
         let end = newest.unwrap_or(now);
         query.from = Time::from_nanos(end.nanos().saturating_sub(USUAL_SPAN));
     }
-    let span = whole(store, &query, newest.unwrap_or(now), longest).await?;
+    let span = whole(store, &query, newest.unwrap_or(now)).await?;
     let mut events = store.timeline(&query).await?;
     let more = events.len() > PAGE;
     events.truncate(PAGE);
@@ -146,17 +140,15 @@ async fn edge(
     Ok(store.timeline(&edge).await?.first().map(|known| known.event.time))
 }
 
-/// What the histogram shows: no more than there are events, and no more than is counted at once.
+/// What the histogram shows: no more than there are events, and no more than [`LONGEST`].
 async fn whole(
     store: &dyn EventStore,
     query: &TimelineQuery,
     newest: Time,
-    longest: Duration,
 ) -> Result<(Time, Time), Problem> {
     let to = query.to.min(newest.max(query.from));
     let oldest = edge(store, query, Order::OldestFirst).await?.unwrap_or(to);
-    let longest = i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
-    let earliest = Time::from_nanos(to.nanos().saturating_sub(longest));
+    let earliest = Time::from_nanos(to.nanos().saturating_sub(LONGEST));
     Ok((query.from.max(oldest).max(earliest).min(to), to))
 }
 

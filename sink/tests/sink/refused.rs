@@ -2,6 +2,7 @@
 //! refuse only lines of many megabytes, of which no batch has several (`poison.rs` has one), so a
 //! store that is more choosy is put before the real one.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU32;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -69,9 +70,10 @@ impl EventStore for Choosy {
     async fn names(
         &self,
         part: &NamePart<'_>,
+        namespaces: Option<&BTreeSet<String>>,
         limit: usize,
     ) -> Result<Vec<EntityName>, StoreError> {
-        self.store.names(part, limit).await
+        self.store.names(part, namespaces, limit).await
     }
 
     async fn trail(

@@ -4,6 +4,8 @@
 //! type, the order of the texts is the order of the ids, so a list goes kind by kind, merging
 //! the shards.
 
+use std::collections::BTreeSet;
+
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 use statetrail_event::{EntityName, State, Time};
@@ -183,9 +185,13 @@ impl CassandraStore {
     pub(super) async fn find_names(
         &self,
         part: &NamePart<'_>,
+        namespaces: Option<&BTreeSet<String>>,
         limit: usize,
     ) -> Result<Vec<EntityName>, Failure> {
-        let kinds = self.kinds().await?;
+        let mut kinds = self.kinds().await?;
+        kinds.retain(|(namespace, _)| {
+            namespaces.is_none_or(|namespaces| namespaces.contains(namespace))
+        });
         let mut found = match *part {
             NamePart::Id(id) => self.names_that_exist(&kinds, None, id).await?,
             NamePart::Subject { entity_type, id } => {

@@ -35,6 +35,7 @@ mod timeline;
 mod trail;
 mod write;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -46,7 +47,7 @@ use statetrail_event::{EntityName, OrderKey, State, Time};
 use crate::store::tally_by_pages;
 use crate::{
     Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EventStore, Kind, KnownEvent,
-    NamePart, StoreError, Tally, TimelineQuery, Traffic, TrailQuery,
+    NamePart, StoreError, Tally, TallyBudget, TimelineQuery, Traffic, TrailQuery,
 };
 pub use address::{Address, AddressError, PASSWORD_VARIABLE, SCHEME};
 pub use layout::Layout;
@@ -286,9 +287,10 @@ impl EventStore for CassandraStore {
     async fn names(
         &self,
         part: &NamePart<'_>,
+        namespaces: Option<&BTreeSet<String>>,
         limit: usize,
     ) -> Result<Vec<EntityName>, StoreError> {
-        self.at_place(self.find_names(part, limit).await)
+        self.at_place(self.find_names(part, namespaces, limit).await)
     }
 
     async fn trail(
@@ -322,7 +324,7 @@ impl EventStore for CassandraStore {
         &self,
         query: &TimelineQuery,
         step: i64,
-        budget: u64,
+        budget: TallyBudget,
     ) -> Result<Tally, StoreError> {
         if query.text.is_some() || query.as_known_at.is_some() {
             return tally_by_pages(self, query, step, budget).await;

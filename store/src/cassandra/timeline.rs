@@ -15,7 +15,7 @@ use super::registered::SPAN;
 use super::rows::{EventColumns, read_event, read_key, read_name, signed};
 use super::{CassandraStore, at_once};
 use crate::store::TallyCounter;
-use crate::{KnownEvent, Order, Tally, TimelineQuery};
+use crate::{KnownEvent, Order, Tally, TallyBudget, TimelineQuery};
 
 /// Events that are read together, of one partition or several.
 const CANDIDATES: usize = 500;
@@ -102,27 +102,26 @@ impl CassandraStore {
         &self,
         query: &TimelineQuery,
         step: i64,
-        budget: u64,
+        budget: TallyBudget,
     ) -> Result<Tally, Failure> {
         let query = TimelineQuery { after: None, limit: CANDIDATES, ..query.clone() };
         let (from, to) = (OrderKey::start_of(query.from), OrderKey::end_of(query.to));
         let namespaces = self.namespaces_of(&query).await?;
         let spans = self.spans(query.order, from.time, to.time).await?;
-        let mut counter = TallyCounter::new(step);
+        let mut counter = TallyCounter::new(step, budget);
         for span in spans {
             let mut places = self.places(&query, span, &namespaces, (&from, &to)).await?;
             while let Some(place) = places.next().await? {
                 if !is_candidate(&query, &place) || !self.is_kept(&place) {
                     continue;
                 }
-                if counter.counted() == budget {
-                    return Ok(counter.finish(true));
-                }
                 let (entity_type, _) = place.subject.split_once('/').unwrap_or(("", ""));
-                counter.add(place.key.time, entity_type, &place.name, 1);
+                if !counter.add(place.key.time, entity_type, &place.name, 1) {
+                    return Ok(counter.finish());
+                }
             }
         }
-        Ok(counter.finish(false))
+        Ok(counter.finish())
     }
 
     /// The spans between two moments, in that order.

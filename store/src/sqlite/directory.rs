@@ -1,6 +1,7 @@
 //! Listing entities and finding their names.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -152,27 +153,65 @@ fn page_conditions(filter: &EntityFilter, after: Option<&EntityName>) -> Conditi
     conditions
 }
 
+/// Whether a name holds the text `?1`.
+const HOLDS_TEXT: &str = "instr(namespace || '/' || entity_type || '/' || entity_id, ?1) > 0";
+
 /// See [`EventStore::names`](crate::EventStore::names).
 pub(super) fn names(
     connection: &Connection,
     part: &NamePart<'_>,
+    namespaces: Option<&BTreeSet<String>>,
     limit: usize,
 ) -> Result<Vec<EntityName>, Failure> {
-    if let NamePart::Anywhere(text) = part {
-        let condition = "instr(namespace || '/' || entity_type || '/' || entity_id, ?1) > 0";
-        return select_names(connection, condition, params![text], limit);
+    match (part, namespaces) {
+        (NamePart::Anywhere(text), None) => {
+            select_names(connection, HOLDS_TEXT, params![text], limit)
+        }
+        (NamePart::Anywhere(text), Some(namespaces)) => {
+            let condition = format!("namespace = ?2 AND {HOLDS_TEXT}");
+            one_after_the_other(namespaces.iter().map(Ok), limit, |namespace, left| {
+                select_names(connection, &condition, params![text, namespace], left)
+            })
+        }
+        (part, namespaces) => {
+            let wanted = |kind: &(String, String)| {
+                namespaces.is_none_or(|namespaces| namespaces.contains(&kind.0))
+            };
+            let kinds = kinds_in_order(connection)
+                .filter(|kind| kind.as_ref().map_or(true, &wanted));
+            one_after_the_other(kinds, limit, |(namespace, entity_type), left| {
+                names_of_kind(connection, &namespace, &entity_type, part, left)
+            })
+        }
     }
+}
+
+/// The names of one after the other, up to `limit` in all.
+fn one_after_the_other<T>(
+    parts: impl Iterator<Item = Result<T, Failure>>,
+    limit: usize,
+    names: impl Fn(T, usize) -> Result<Vec<EntityName>, Failure>,
+) -> Result<Vec<EntityName>, Failure> {
     let mut found = Vec::new();
-    let mut kind = next_kind(connection, None)?;
-    while let Some((namespace, entity_type)) = kind {
+    for part in parts {
         let left = limit - found.len();
         if left == 0 {
             break;
         }
-        found.extend(names_of_kind(connection, &namespace, &entity_type, part, left)?);
-        kind = next_kind(connection, Some((namespace, entity_type)))?;
+        found.extend(names(part?, left)?);
     }
     Ok(found)
+}
+
+fn kinds_in_order(
+    connection: &Connection,
+) -> impl Iterator<Item = Result<(String, String), Failure>> {
+    let mut after = None;
+    std::iter::from_fn(move || {
+        let kind = next_kind(connection, after.take()).transpose()?;
+        after = kind.as_ref().ok().cloned();
+        Some(kind)
+    })
 }
 
 /// The first pair of namespace and type after that one. There are few pairs however many

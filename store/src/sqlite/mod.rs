@@ -23,6 +23,7 @@ mod timeline;
 mod trail;
 mod turns;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -33,7 +34,7 @@ use statetrail_event::{EntityName, OrderKey, State, Time};
 use crate::given_up::is_given_up;
 use crate::{
     Appended, ArrivalCursor, Arrivals, Counts, Entity, EntityFilter, EntityTest, EventStore, Kind,
-    KnownEvent, NamePart, StoreError, Tally, TimelineQuery, TrailQuery,
+    KnownEvent, NamePart, StoreError, Tally, TallyBudget, TimelineQuery, TrailQuery,
 };
 use append::Writer;
 use batch::Batch;
@@ -166,9 +167,10 @@ impl EventStore for SqliteStore {
     async fn names(
         &self,
         part: &NamePart<'_>,
+        namespaces: Option<&BTreeSet<String>>,
         limit: usize,
     ) -> Result<Vec<EntityName>, StoreError> {
-        self.read(|connection| directory::names(connection, part, limit))
+        self.read(|connection| directory::names(connection, part, namespaces, limit))
     }
 
     async fn trail(
@@ -200,7 +202,7 @@ impl EventStore for SqliteStore {
         &self,
         query: &TimelineQuery,
         step: i64,
-        budget: u64,
+        budget: TallyBudget,
     ) -> Result<Tally, StoreError> {
         self.read(|connection| timeline::tally(connection, query, step, budget))
     }

@@ -9,7 +9,7 @@ use super::entities::read_name;
 use super::failure::{Failure, read_text};
 use super::trail::{EVENT_COLUMNS, EVENT_JOIN, Origins, read_event, read_key, sql_direction};
 use crate::store::TallyCounter;
-use crate::{KnownEvent, Order, Place, Tally, TimelineQuery};
+use crate::{KnownEvent, Order, Place, Tally, TallyBudget, TimelineQuery};
 
 /// Columns of [`EVENT_COLUMNS`], behind which the entity's name begins.
 const NAME_COLUMN: usize = 10;
@@ -81,7 +81,7 @@ pub(super) fn tally(
     connection: &Connection,
     query: &TimelineQuery,
     step: i64,
-    budget: u64,
+    budget: TallyBudget,
 ) -> Result<Tally, Failure> {
     let query = TimelineQuery { after: None, ..query.clone() };
     let conditions = conditions_of(&query);
@@ -96,15 +96,14 @@ pub(super) fn tally(
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(conditions.parameters))?;
-    let mut counter = TallyCounter::new(step);
+    let mut counter = TallyCounter::new(step, budget);
     while let Some(row) = rows.next()? {
-        if counter.counted() == budget {
-            return Ok(counter.finish(true));
-        }
         let (entity_type, name) = (read_text(row, 1)?, read_text(row, 2)?);
-        counter.add(Time::from_nanos(row.get(0)?), entity_type, name, 1);
+        if !counter.add(Time::from_nanos(row.get(0)?), entity_type, name, 1) {
+            break;
+        }
     }
-    Ok(counter.finish(false))
+    Ok(counter.finish())
 }
 
 /// What the query asks of events, their entities and their lines.

@@ -199,7 +199,7 @@ pub fn an_empty_store_answers(subject: &dyn Subject) {
         assert_eq!(store.state_at(name, key, None).await.expect("read"), None);
         assert_eq!(store.trail(name, &TrailQuery::default()).await.expect("read"), []);
         assert_eq!(store.timeline(&TimelineQuery::default()).await.expect("read"), []);
-        assert_eq!(store.names(&NamePart::Anywhere(""), 9).await.expect("read"), []);
+        assert_eq!(store.names(&NamePart::Anywhere(""), None, 9).await.expect("read"), []);
         assert_eq!(store.entities(&EntityFilter::default(), None, 9).await.expect("read"), []);
     }));
 }

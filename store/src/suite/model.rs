@@ -1,7 +1,7 @@
 //! A store that is too simple to be wrong: it keeps every event in memory, answers each question
 //! by looking at all of them, and takes no shortcut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -118,6 +118,7 @@ impl EventStore for Model {
     async fn names(
         &self,
         part: &NamePart<'_>,
+        namespaces: Option<&BTreeSet<String>>,
         limit: usize,
     ) -> Result<Vec<EntityName>, StoreError> {
         let fits = |name: &&EntityName| match *part {
@@ -128,7 +129,10 @@ impl EventStore for Model {
             NamePart::IdPrefix(prefix) => name.id().starts_with(prefix),
             NamePart::Anywhere(text) => name.as_str().contains(text),
         };
-        Ok(self.trails().keys().filter(fits).take(limit).cloned().collect())
+        let is_wanted = |name: &&EntityName| {
+            namespaces.is_none_or(|namespaces| namespaces.contains(name.namespace()))
+        };
+        Ok(self.trails().keys().filter(is_wanted).filter(fits).take(limit).cloned().collect())
     }
 
     async fn trail(

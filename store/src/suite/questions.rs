@@ -1,15 +1,16 @@
 //! Random questions, and comparing the answers of two stores.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use statetrail_event::{EntityName, OrderKey, Time, ValueRef};
 
 use super::events::{entity_names, key, time};
 use crate::{
     Entity, EntityFilter, EntityView, EventStore, KnownEvent, NamePart, Order, Place, StoreError,
-    TimelineQuery, TrailQuery,
+    TallyBudget, TimelineQuery, TrailQuery,
 };
 
 /// A question of each kind.
@@ -22,6 +23,7 @@ pub struct Questions {
     timeline: TimelineQuery,
     filter: EntityFilter,
     text: String,
+    namespaces: BTreeSet<String>,
     page: usize,
 }
 
@@ -30,10 +32,12 @@ pub fn questions() -> impl Strategy<Value = Questions> {
     let moment = || proptest::option::of(time());
     let text = select(vec!["o-1042", "order", "o-", "usr/bin/ls", "%", "_", "", "名", "long", "x"]);
     let parts = (select(entity_names()), key(), moment(), trail(), timeline(), filter(), text);
-    (parts, 1_usize..4).prop_map(|(parts, page)| {
+    let namespaces = subsequence(vec!["debian", "none", "odd", "shop", "shop-2"], 0..=5);
+    (parts, namespaces, 1_usize..4).prop_map(|(parts, namespaces, page)| {
         let (entity, at, as_known_at, trail, timeline, filter, text) = parts;
-        let text = text.to_owned();
-        Questions { entity, at, as_known_at, trail, timeline, filter, text, page }
+        let (text, namespaces) = (text.to_owned(), namespaces.into_iter().map(str::to_owned));
+        let namespaces = namespaces.collect();
+        Questions { entity, at, as_known_at, trail, timeline, filter, text, namespaces, page }
     })
 }
 
@@ -134,10 +138,14 @@ impl Questions {
         model: &dyn EventStore,
     ) -> Result<(), StoreError> {
         assert_eq!(store.kinds().await?, model.kinds().await?);
-        for (step, budget) in [(1_000_000_000, u64::MAX), (7, 3), (i64::MAX, 1)] {
+        let all = usize::MAX;
+        for (step, events, stretches) in
+            [(1_000_000_000, u64::MAX, all), (7, 3, all), (i64::MAX, 1, all), (1, u64::MAX, 3)]
+        {
+            let budget = TallyBudget { events, stretches };
             let tally = store.tally(&self.timeline, step, budget).await?;
             let wanted = model.tally(&self.timeline, step, budget).await?;
-            assert_eq!(tally.is_cut, wanted.is_cut, "{:?} up to {budget}", self.timeline);
+            assert_eq!(tally.is_cut, wanted.is_cut, "{:?} up to {budget:?}", self.timeline);
             // Where the budget ends among events of one key, either of them may be counted.
             if !wanted.is_cut {
                 assert_eq!(tally, wanted, "{:?} by {step}", self.timeline);
@@ -156,9 +164,12 @@ impl Questions {
         let parts =
             [NamePart::Id(text), subject, NamePart::IdPrefix(text), NamePart::Anywhere(text)];
         for part in parts {
-            for limit in [0, self.page, usize::MAX] {
-                let found = store.names(&part, limit).await?;
-                assert_eq!(found, model.names(&part, limit).await?, "{part:?} {limit}");
+            for namespaces in [None, Some(&self.namespaces)] {
+                for limit in [0, self.page, usize::MAX] {
+                    let found = store.names(&part, namespaces, limit).await?;
+                    let wanted = model.names(&part, namespaces, limit).await?;
+                    assert_eq!(found, wanted, "{part:?} {namespaces:?} {limit}");
+                }
             }
         }
         Ok(())

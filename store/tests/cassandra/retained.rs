@@ -113,8 +113,8 @@ async fn answers(store: &dyn EventStore, name: &EntityName) -> Result<Answers, S
     Ok(Answers {
         entity: store.entity(name).await?.map(|entity| entity.state),
         listed: listed.into_iter().next().map(|entity| entity.state),
-        named: store.names(&NamePart::Id(name.id()), 10).await?.len(),
-        begun: store.names(&NamePart::IdPrefix("o-"), 10).await?.len(),
+        named: store.names(&NamePart::Id(name.id()), None, 10).await?.len(),
+        begun: store.names(&NamePart::IdPrefix("o-"), None, 10).await?.len(),
         state: store.state_at(name, OrderKey::MAX, None).await?,
         // By all that is known, but not from the current state.
         folded: store.state_at(name, OrderKey::MAX, Some(Time::MAX)).await?,

@@ -1,6 +1,7 @@
 //! The suite on a store that makes a snapshot of everything after every append, as early as it
 //! may: no snapshot changes an answer (invariant I5).
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -61,9 +62,10 @@ impl EventStore for Tended {
     async fn names(
         &self,
         part: &NamePart<'_>,
+        namespaces: Option<&BTreeSet<String>>,
         limit: usize,
     ) -> Result<Vec<EntityName>, StoreError> {
-        self.0.names(part, limit).await
+        self.0.names(part, namespaces, limit).await
     }
 
     async fn trail(
