@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use common::{Answer, Place};
 use serde_json::json;
 
@@ -61,6 +64,27 @@ fn the_demo_reports_to_scripts_and_keeps_the_logs_if_asked() {
     assert!(std::fs::read_dir(&logs).unwrap().count() > 5);
     std::fs::remove_dir_all(logs).unwrap();
     place.run(["demo", "--once"]).expect_code(5).expect_error("without events");
+}
+
+#[test]
+fn a_second_demo_leaves_the_store_of_the_first_alone() {
+    let place = Place::new();
+    let demo = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        command.env_remove("STATETRAIL_STORE").env("XDG_DATA_HOME", place.path("data"));
+        command
+    };
+    let mut first = demo(&["demo", "--listen", "127.0.0.1:0", "-o", "jsonl"]);
+    let mut first = first.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("\"address\"")));
+    let second = Answer::of(demo(&["demo", "--once"]).output().unwrap());
+    second.expect_code(5).expect_error("another demo is running on this store");
+    let store = format!("sqlite:{}", place.path("data/statetrail/demo.db").display());
+    place.run(["ls", "--store", store.as_str()]).expect_code(0);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    Answer::of(demo(&["demo", "--once"]).output().unwrap()).expect_code(0);
 }
 
 #[test]

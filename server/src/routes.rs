@@ -85,7 +85,7 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
     let hub = Hub::new(&store, &limits, Arc::clone(&metrics));
     let app = App(Arc::new(Shared {
         asker: Asker::new(Arc::clone(&store), limits.questions, limits.deadline),
-        ready: Asker::new(store, 1, limits.deadline),
+        ready: Asker::new(store, READY_QUESTIONS, limits.deadline),
         hub: Arc::clone(&hub),
         access,
         overview: pages::KeptOverview::new(limits.deadline),
@@ -113,6 +113,9 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
         .with_state(app);
     Server { router, following: Box::pin(hub.run()) }
 }
+
+/// Whoever looks whether the store answers, at a time.
+const READY_QUESTIONS: usize = 4;
 
 /// Whether the store answers, by the smallest question there is.
 async fn readyz(State(app): State<App>) -> Response {

@@ -177,8 +177,8 @@ pub(super) fn names(
             let wanted = |kind: &(String, String)| {
                 namespaces.is_none_or(|namespaces| namespaces.contains(&kind.0))
             };
-            let kinds = kinds_in_order(connection)
-                .filter(|kind| kind.as_ref().map_or(true, &wanted));
+            let kinds =
+                kinds_in_order(connection).filter(|kind| kind.as_ref().map_or(true, &wanted));
             one_after_the_other(kinds, limit, |(namespace, entity_type), left| {
                 names_of_kind(connection, &namespace, &entity_type, part, left)
             })

@@ -3,6 +3,7 @@
 
 mod check;
 mod live;
+mod own_store;
 mod tour;
 
 use std::error::Error as _;
@@ -38,6 +39,7 @@ use crate::store_place::{create_store_at, demo_store_path, store_address, store_
 use crate::waiting::{block_on, start_runtime};
 use check::{Checked, check};
 use live::LiveShop;
+use own_store::OwnStore;
 
 /// The shop's rules travel with the binary, so that the demo runs anywhere.
 const SHOP_RULES: &str = include_str!("../../../../fluent-bit/rules/shop.yaml");
@@ -80,10 +82,11 @@ pub fn run(
         Some(typed) => store_address(Some(typed))?,
         None => StoreAddress::Sqlite(demo_store_path()?),
     };
+    let own = OwnStore::take(&place)?;
     let logs = LogFolder::create()?;
     let shop = open_shop(args, clock, logs.path())?;
     tell_day(&shop, &logs, output)?;
-    let store = empty_store(&place)?;
+    let store = empty_store(&place, own.as_ref())?;
     let report = import(&*store, logs.path(), clock)?;
     tell_import(&report, output)?;
     let ask = Questioner::new(store, clock);
@@ -192,16 +195,12 @@ fn yesterday(clock: &Clock) -> Time {
 
 /// An empty store at that place. The demo's own store is made anew; any other one must not
 /// hold anything yet.
-fn empty_store(place: &StoreAddress) -> Result<Box<dyn EventStore>, Failure> {
-    if let StoreAddress::Sqlite(path) = place
-        && demo_store_path().is_ok_and(|own| own == *path)
-    {
-        for end in ["", "-wal", "-shm"] {
-            let mut file = path.as_os_str().to_owned();
-            file.push(end);
-            // What cannot be removed is told when the store is opened or found not empty.
-            let _ = std::fs::remove_file(PathBuf::from(file));
-        }
+fn empty_store(
+    place: &StoreAddress,
+    own: Option<&OwnStore>,
+) -> Result<Box<dyn EventStore>, Failure> {
+    if let Some(own) = own {
+        own.empty();
     }
     let store = create_store_at(place)?;
     let counts = block_on(store.counts()).map_err(store_failure)?;
