@@ -18,6 +18,7 @@ use statetrail_tests::{
 
 use crate::shipped;
 
+const EVENTS: &str = "events.yaml";
 const LINES: u64 = 100_000;
 const LINES_PER_SECOND: u32 = 4_000;
 /// Every six seconds.
@@ -29,13 +30,13 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(240);
 const NODE: &str = "node-1";
 
 /// Everything between the log files and the store.
-struct Cluster {
+pub(crate) struct Cluster {
     // What stands first ends first.
     sink: Child,
-    fluent_bit: FluentBit,
-    kafka: Kafka,
-    folder: PathBuf,
-    store: String,
+    pub(crate) fluent_bit: FluentBit,
+    pub(crate) kafka: Kafka,
+    pub(crate) folder: PathBuf,
+    pub(crate) store: String,
 }
 
 impl Drop for Cluster {
@@ -46,9 +47,10 @@ impl Drop for Cluster {
 }
 
 impl Cluster {
-    /// Starts all of it, with the shipped configuration as `adapt` changes it.
-    fn start(
+    /// Starts all of it, with a shipped configuration as `adapt` changes it.
+    pub(crate) fn start(
         binary: &'static std::path::Path,
+        name: &str,
         store: Option<String>,
         adapt: impl Fn(String) -> String,
     ) -> Result<Cluster> {
@@ -58,7 +60,7 @@ impl Cluster {
         fs::write(folder.path().join("node"), NODE)?;
         let path = folder.path().to_owned();
         let store = store.unwrap_or_else(|| format!("sqlite:{}/store.db", path.display()));
-        let shipped = project_folder().join("fluent-bit/events.yaml");
+        let shipped = project_folder().join("fluent-bit").join(name);
         let configuration = shipped::configuration(&shipped, &path, kafka.brokers())?;
         // The test has no time for the pauses of a quiet node.
         let configuration = configuration.replace("refresh_interval: 5", "refresh_interval: 1");
@@ -179,7 +181,8 @@ fn counts(cluster: &Cluster) -> Result<(u64, u64)> {
     Ok((of_shop, expected))
 }
 
-fn events_of_shop(store: &str) -> Result<u64> {
+/// The events of the shop that a store holds.
+pub(crate) fn events_of_shop(store: &str) -> Result<u64> {
     let output = statetrail()?
         .args(["events", "--namespace", "shop", "--output", "jsonl", "--store", store])
         .output()?;
@@ -200,7 +203,7 @@ fn every_state_is_the_shops_truth() -> Result<()> {
         .args(["--replication", "1"])
         .output()?;
     ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-    let cluster = Cluster::start(binary, Some(store), |configuration| configuration)?;
+    let cluster = Cluster::start(binary, EVENTS, Some(store), |configuration| configuration)?;
     let truth = cluster.run_shop([], |[], _| Ok(()))?;
     cluster.settles_on(&truth)?;
     let shown = statetrail()?
@@ -220,7 +223,7 @@ fn nothing_is_lost_or_doubled_in_trouble() -> Result<()> {
         let lines = configuration.lines().filter(|line| !line.trim_start().starts_with("db"));
         lines.map(|line| line.to_owned() + "\n").collect()
     };
-    let cluster = Cluster::start(binary, None, without_positions)?;
+    let cluster = Cluster::start(binary, EVENTS, None, without_positions)?;
     let halts = [ROTATE_EVERY, ROTATE_EVERY + ROTATE_EVERY / 2];
     let truth = cluster.run_shop(halts, |halts, written| trouble(&cluster, halts, written))?;
     cluster.settles_on(&truth)?;
@@ -267,7 +270,7 @@ fn trouble(cluster: &Cluster, [rotated, between]: [Halt; 2], written: &AtomicBoo
 #[ignore = "needs FLUENT_BIT, Java, and minutes"]
 fn with_positions_a_kill_loses_no_more_than_is_under_way() -> Result<()> {
     let Some(binary) = FluentBit::binary() else { return Ok(()) };
-    let cluster = Cluster::start(binary, None, |configuration| configuration)?;
+    let cluster = Cluster::start(binary, EVENTS, None, |configuration| configuration)?;
     cluster.run_shop([], |[], _| {
         for _ in 0..3 {
             thread::sleep(Duration::from_secs(6));

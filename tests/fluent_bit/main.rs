@@ -5,6 +5,7 @@
 #[path = "../../filter-wasm/tests/filter/corpus.rs"]
 mod corpus;
 mod end_to_end;
+mod kept;
 mod limits;
 mod pipeline;
 mod reload;
