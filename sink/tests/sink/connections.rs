@@ -4,10 +4,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use rustix::process::Signal;
 use statetrail_servers::{Cassandra, Kafka, KafkaOptions, Scram};
+use statetrail_store::sqlite::SqliteStore;
 use tempfile::tempdir;
 
-use crate::support::{Sink, SinkSettings, Store, Topic, assert_stored, events};
+use crate::support::{Sink, SinkSettings, Store, Topic, assert_stored, events, wait_until};
 
 fn run(arguments: &[&str]) -> Output {
     let mut sink = Command::new(env!("CARGO_BIN_EXE_statetrail-sink"));
@@ -136,6 +138,76 @@ fn a_flag_that_does_not_exist_is_told_in_one_line() {
     assert_eq!((output.status.code(), told.lines().count()), (Some(2), 1), "{told}");
     assert!(told.starts_with("error: unexpected argument '--batch-max-event' found, "), "{told}");
     assert!(told.contains("'--batch-max-events': see statetrail-sink --help"), "{told}");
+}
+
+#[test]
+fn a_check_reads_the_files_and_asks_kafkas_client() {
+    let folder = tempdir().unwrap();
+    let (missing, store) = (folder.path().join("missing"), address(&folder.path().join("s.db")));
+    let user = format!("cassandra://db/trail?user=u&password_file={}", missing.display());
+    let tls = format!("cassandra://db/trail?ca_file={}", missing.display());
+    for (store, more, code, told) in [
+        (&*user, "", 14, "missing cannot be read"),
+        ("cassandra://db/trail?user=u", "", 14, "STATETRAIL_CASSANDRA_PASSWORD"),
+        (&*tls, "", 14, "missing cannot be used for TLS"),
+        (&*store, "transactional.id=x", 2, "dead letters are sent one by one"),
+        // Each by itself is right.
+        (&*store, "session.timeout.ms=600000,max.poll.interval.ms=1000", 2, "kafka consumer: "),
+    ] {
+        let mut arguments = vec!["--check", "--store", store];
+        arguments.extend(["--kafka-brokers", "k:9092", "--kafka-topics", "events"]);
+        for property in more.split(',').filter(|it| !it.is_empty()) {
+            arguments.extend(["--kafka-property", property]);
+        }
+        let (ended, error) = failure(&arguments);
+        assert_eq!(ended, Some(code), "{error}");
+        assert!(error.contains(told), "no {told:?} in: {error}");
+    }
+}
+
+#[test]
+fn a_store_of_another_version_is_refused() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::new(kafka.brokers(), "version", 1);
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    drop(SqliteStore::open(&path).unwrap());
+    // Where SQLite keeps the number that a program gives its form.
+    let mut file = std::fs::read(&path).unwrap();
+    file[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&path, file).unwrap();
+    let (code, error) = failure(&[
+        "--store",
+        &address(&path),
+        "--kafka-brokers",
+        kafka.brokers(),
+        "--kafka-topics",
+        &topic.name,
+    ]);
+    assert_eq!(code, Some(16), "{error}");
+    assert!(error.contains("has format 99"), "{error}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let kafka = Kafka::shared().unwrap();
+    let topic = Topic::new(kafka.brokers(), "twice", 1);
+    // It takes no message, so that there is something left to do.
+    let closed = Topic::with(kafka.brokers(), "closed-twice", 1, &[("max.message.bytes", "50")]);
+    let store = Store::sqlite();
+    topic.send(None, Some(b"poison"), &[]);
+    topic.flush();
+    let settings = SinkSettings::new(&topic, &store).with(&[
+        "--dead-letter-topic",
+        &closed.dead_letter_name(),
+        "--drain-timeout=10m",
+    ]);
+    let sink = Sink::start_ready(&settings);
+    wait_until("the letter is on its way", || sink.metric("sink_messages_total") >= 1.0);
+    sink.signal(Signal::TERM);
+    wait_until("it stops", || sink.log().contains("stopping"));
+    sink.signal(Signal::TERM);
+    assert_eq!(sink.wait().code, Some(130));
 }
 
 #[test]
