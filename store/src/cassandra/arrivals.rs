@@ -29,10 +29,10 @@ const LOOKS_BACK_EVENTS: usize = 250_000;
 
 /// A row of `streams`.
 #[derive(Clone, Copy, Debug)]
-struct Stream {
-    stream: i64,
-    began: Time,
-    part: i64,
+pub(super) struct Stream {
+    pub(super) stream: i64,
+    pub(super) began: Time,
+    pub(super) part: i64,
 }
 
 /// A row of `arrivals`.
@@ -149,9 +149,14 @@ impl Front {
         remembered.told(hash).any(|other| other != told && self.is_behind_us(other))
     }
 
-    /// The cursor for where we are. Streams that are over are left out of it: what is not read of
-    /// a stream was written later than the moment that the cursor has.
+    /// The same as the place where we are, for whoever goes on from it.
     fn cursor(&self) -> ArrivalCursor {
+        self.place().show()
+    }
+
+    /// Where we are. Streams that are over are left out of it: what is not read of a stream was
+    /// written later than the moment that the place has.
+    fn place(&self) -> Cursor {
         let written = self.readings.iter().filter_map(Reading::next_written);
         let complete = written.fold(self.settled, Time::min);
         let complete = Cursor::seconds(complete).max(self.complete);
@@ -166,7 +171,7 @@ impl Front {
             .filter(is_open)
             .map(|reading| (reading.stream, reading.position))
             .collect();
-        cursor.show()
+        cursor
     }
 }
 
@@ -197,7 +202,7 @@ impl CassandraStore {
         if cursor.positions.keys().any(|stream| !known.contains(stream)) {
             return Err(self.other_cursor(after, "nobody writes there").into());
         }
-        if !self.remembered().has_read_up_to(after) {
+        if !self.remembered().read.hold(&cursor, &streams) {
             self.look_back(&cursor, &streams).await?;
         }
         let mut front = front_at(&cursor, &streams, begun_at);
@@ -213,8 +218,9 @@ impl CassandraStore {
         if events.is_empty() && front.has_lost_rows() {
             return Err(StoreError::ArrivalsLost { place: self.place.clone() }.into());
         }
-        let next = front.cursor();
-        self.remembered().read_up_to(&next);
+        let place = front.place();
+        let next = place.show();
+        self.remembered().read.take_in(cursor, place, &streams);
         Ok(Arrivals { events, next })
     }
 

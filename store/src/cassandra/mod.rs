@@ -31,6 +31,7 @@ mod settings;
 mod snapshots;
 mod statements;
 mod stream;
+mod stretches;
 mod timeline;
 mod trail;
 mod write;

@@ -10,12 +10,10 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 
-use crate::ArrivalCursor;
+use super::stretches::Stretches;
 
 /// Events that are remembered; about 32 bytes each.
 const EVENTS_MAX: usize = 800_000;
-/// Places up to which everything was read by this process.
-const CURSORS_MAX: usize = 64;
 
 /// Where an event was told of: the stream, the row, and the number within the row.
 pub(super) type Told = (i64, i64, usize);
@@ -46,7 +44,8 @@ pub(super) struct Remembered {
     /// Where events were told of once more. Few.
     again: HashMap<u64, Vec<At>, RandomState>,
     events: usize,
-    cursors: VecDeque<ArrivalCursor>,
+    /// Where they were read.
+    pub(super) read: Stretches,
 }
 
 impl Remembered {
@@ -97,19 +96,6 @@ impl Remembered {
             let row = self.rows.get(at.row.wrapping_sub(self.first) as usize)?;
             Some((row.stream, row.number, at.index as usize))
         })
-    }
-
-    /// Whether what lies before a place was read.
-    pub(super) fn has_read_up_to(&self, cursor: &ArrivalCursor) -> bool {
-        self.cursors.contains(cursor)
-    }
-
-    /// Remembers that what lies before a place was read.
-    pub(super) fn read_up_to(&mut self, cursor: &ArrivalCursor) {
-        if !self.cursors.contains(cursor) {
-            self.cursors.truncate(CURSORS_MAX - 1);
-            self.cursors.push_front(cursor.clone());
-        }
     }
 }
 
