@@ -1,8 +1,8 @@
 //! What became of the records.
 
 /// What became of the records since the filter was started. Every record counts as exactly one
-/// of `matched`, `unmatched`, `out_of_scope`, `failed`, `oversized`, `without_line` and
-/// `unreadable`: none vanishes.
+/// of `matched`, `unmatched`, `out_of_scope`, `failed`, `oversized`, `without_line`, `unreadable` and
+/// `passed_by`, or it trapped: none vanishes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Records.
@@ -22,6 +22,8 @@ pub struct Counters {
     pub without_line: u64,
     /// Records that are neither a JSON object nor a MessagePack map, or cut short.
     pub unreadable: u64,
+    /// Records that were not looked at, after too many traps.
+    pub passed_by: u64,
     /// Events sent.
     pub events: u64,
     /// Events that could not be made although their line matched.

@@ -16,6 +16,14 @@ use crate::{Counters, msgpack};
 /// takes messages up to 1 MB unless told otherwise.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
+/// What the events of one line may take of a reply at the most, in bytes: it becomes one message of
+/// Kafka, and the shipped configurations set `rdkafka.message.max.bytes` to 8 MiB. A larger message
+/// would take the rest of its chunk with it.
+pub const MAX_EVENTS_BYTES: usize = 8_000_000;
+
+/// A line over this is an exception, after which memory is given back.
+const USUAL_LINE_BYTES: usize = 64 << 10;
+
 /// Said once, when the first record comes in MessagePack.
 const MSGPACK_NOTICE: &str = "event_format is msgpack, in which a filter can neither drop a \
     record nor return every record; event_format json is recommended";
@@ -76,6 +84,8 @@ struct Buffers {
     shape: Shape,
     /// An event of the filter's own that waits for a reply to go with.
     own: Vec<u8>,
+    /// Whether the last record's line was exceptionally long.
+    was_long: bool,
 }
 
 /// A record that is to be answered.
@@ -93,8 +103,8 @@ impl Filter {
         self.reload_keeping(files, &[])
     }
 
-    /// As [`Filter::reload`], and the files named `unread`, which could not be read, stay as they
-    /// are.
+    /// As [`Filter::reload`], and the files and folders named `unread`, which could not be read, stay
+    /// as they are.
     pub fn reload_keeping(&mut self, files: &[RuleText], unread: &[&str]) -> Vec<Diagnostic> {
         self.report.rules_will_change(&self.rules, self.extractor.counts());
         self.sources.rules_have_changed();
@@ -102,12 +112,17 @@ impl Filter {
         self.rules.reload_keeping(files, unread)
     }
 
-    /// Works without any rule from now on, whatever state they are in.
-    pub fn forget_rules(&mut self) {
+    /// Works without any rule from now on if putting them in force was broken off. Returns whether
+    /// it was.
+    pub fn forget_broken_rules(&mut self) -> bool {
+        if self.rules.is_whole() {
+            return false;
+        }
         self.sources.rules_have_changed();
         self.extractor.reset_counts();
         // Not dropped, as in `recover`.
         std::mem::forget(std::mem::take(&mut self.rules));
+        true
     }
 
     /// Names the node under which the filter tells about itself; nothing is told if the name is
@@ -146,11 +161,32 @@ impl Filter {
     /// Goes on after a call that trapped: what it left half-done is put aside.
     pub fn recover(&mut self) {
         self.counters.traps += 1;
+        if self.rules.is_whole() {
+            self.report.rules_will_change(&self.rules, self.extractor.counts());
+        }
         self.report.forget();
         // Not dropped: what they hold may be half-written.
         std::mem::forget(std::mem::take(&mut self.extractor));
         std::mem::forget(std::mem::take(&mut self.sources));
         std::mem::forget(std::mem::take(&mut self.buffers));
+    }
+
+    /// Answers without looking into the record, because of too many traps; an event of the filter's
+    /// own that waits goes along.
+    #[inline(never)]
+    pub fn pass_by(&mut self, mode: Mode, record: &[u8]) -> Reply<'_> {
+        self.counters.records += 1;
+        self.counters.passed_by += 1;
+        let is_json = mode == Mode::Events && !msgpack::is_map(record);
+        if self.buffers.own.is_empty() || !is_json {
+            return Filter::untouched(mode, record);
+        }
+        self.buffers.output.clear();
+        self.buffers.events.clear();
+        self.add_own_event();
+        let Buffers { events, key, output, .. } = &mut self.buffers;
+        reply::events_json(output, Found { events, key });
+        self.reply()
     }
 
     /// What to answer without looking into the record.
@@ -174,6 +210,9 @@ impl Filter {
         record: &[u8],
     ) -> Reply<'_> {
         self.counters.records += 1;
+        if self.buffers.was_long {
+            self.shrink();
+        }
         self.buffers.output.clear();
         self.buffers.events.clear();
         let request = self.buffers.read(mode, tag, record);
@@ -194,6 +233,17 @@ impl Filter {
             Some(()) => self.reply(),
             None => Filter::untouched(mode, record),
         }
+    }
+
+    /// Gives back memory that an exceptionally long line took.
+    #[inline(never)]
+    fn shrink(&mut self) {
+        self.extractor.shrink();
+        let Buffers { line, events, output, was_long, .. } = &mut self.buffers;
+        for buffer in [line, events, output] {
+            *buffer = Vec::new();
+        }
+        *was_long = false;
     }
 
     /// Puts the filter's own event behind those of the line.
@@ -234,14 +284,18 @@ impl Filter {
             return;
         }
         let bytes = without_line_end(line.resolve(&mut self.buffers.line));
-        if bytes.len() > MAX_LINE_BYTES {
-            self.counters.oversized += 1;
-            return;
+        if bytes.len() > USUAL_LINE_BYTES {
+            self.buffers.was_long = true;
+            if bytes.len() > MAX_LINE_BYTES {
+                self.counters.oversized += 1;
+                return;
+            }
         }
         // Counted here, because the import does not count what is too long either.
         let position = source.next_position(time, record);
         let line = Line { bytes, time, position, offset: record.offset };
-        let mut json = Json { out: &mut self.buffers.events, key: Some(&mut self.buffers.key) };
+        let (out, key) = (&mut self.buffers.events, Some(&mut self.buffers.key));
+        let mut json = Json { out, key, limit: MAX_EVENTS_BYTES };
         let (rules, origin) = (&self.rules, &source.origin);
         let form = request.form();
         let outcome = self.extractor.write_json_as(form, rules, scope, origin, &line, &mut json);

@@ -30,7 +30,7 @@ mod watch;
 mod words;
 
 pub use counters::Counters;
-pub use filter::{Filter, MAX_LINE_BYTES, Mode, Reply};
+pub use filter::{Filter, MAX_EVENTS_BYTES, MAX_LINE_BYTES, Mode, Reply};
 pub use loader::Loader;
 pub use rule_folders::{FileProblem, RuleFiles, read_node, read_rule_files};
 pub use watch::{LOOK_EVERY, Watch};

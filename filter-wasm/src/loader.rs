@@ -62,13 +62,17 @@ impl Loader {
         said
     }
 
-    /// Goes on after a trap. If it came while rules were loaded, none of them can be relied on.
+    /// Goes on after a trap. Returns what is to be said if it came while rules were loaded.
     pub fn recover(&mut self, filter: &mut Filter) -> Option<&'static str> {
         if !std::mem::take(&mut self.loading) {
             return None;
         }
-        filter.forget_rules();
-        Some("loading the rules failed: none is in force until the rule files change")
+        let said = match filter.forget_broken_rules() {
+            true => "loading the rules failed: none is in force until the rule files change",
+            false => "loading the rules failed: those of before stay until the rule files change",
+        };
+        self.error = Some(said.to_owned());
+        Some(said)
     }
 
     /// The folders that are watched.
@@ -192,6 +196,45 @@ mod tests {
     }
 
     #[test]
+    fn rules_stay_when_a_folder_cannot_be_read_or_is_gone_for_a_moment() {
+        let [one, other] = [(); 2].map(|()| tempfile::tempdir().expect("there is room"));
+        for (folder, name, verb) in [(&one, "a.yaml", "paid"), (&other, "b.yaml", "sent")] {
+            fs::create_dir(folder.path().join("rules")).expect("the folder is new");
+            write(folder.path(), name, rule_file(verb).as_bytes());
+        }
+        let mut filter = Filter::default();
+        let mut now = SystemTime::now();
+        let folders = vec![one.path().to_owned(), other.path().to_owned()];
+        let (mut loader, _) = Loader::begin(folders, now, &mut filter);
+        let in_force = |filter: &Filter| filter.rules().rule_names().count();
+        let (rules, aside) = (one.path().join("rules"), one.path().join("aside"));
+        // Gone for one look.
+        fs::rename(&rules, &aside).expect("it is there");
+        now += LOOK_EVERY;
+        assert_eq!(loader.refresh(now, &mut filter), [""; 0]);
+        assert_eq!(in_force(&filter), 2);
+        // Then something that cannot be read as a folder.
+        fs::write(&rules, "").expect("there is room");
+        for _ in 0..3 {
+            now += LOOK_EVERY;
+            loader.refresh(now, &mut filter);
+            assert_eq!(in_force(&filter), 2);
+        }
+        assert!(
+            loader.error().is_some_and(|error| error.contains("rules")),
+            "{:?}",
+            loader.error()
+        );
+        fs::remove_file(&rules).expect("it is there");
+        fs::rename(&aside, &rules).expect("it is there");
+        for _ in 0..2 {
+            now += LOOK_EVERY;
+            loader.refresh(now, &mut filter);
+        }
+        assert_eq!((in_force(&filter), loader.error()), (2, None));
+    }
+
+    #[test]
     fn rules_stay_when_all_files_are_gone() {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         fs::create_dir(folder.path().join("rules")).expect("the folder is new");
@@ -200,7 +243,8 @@ mod tests {
         let now = SystemTime::now();
         let (mut loader, _) = Loader::begin(vec![folder.path().to_owned()], now, &mut filter);
         fs::remove_dir_all(folder.path().join("rules")).expect("the folder is there");
-        let said = loader.refresh(now + LOOK_EVERY, &mut filter);
+        assert_eq!(loader.refresh(now + LOOK_EVERY, &mut filter), [""; 0], "it may come back");
+        let said = loader.refresh(now + LOOK_EVERY * 2, &mut filter);
         assert!(matches!(said.as_slice(), [said] if said.contains("gone")), "{said:?}");
         assert_eq!(filter.rules().rule_names().count(), 1);
         assert!(loader.error().is_some());

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 
 use statetrail_event::cloudevents::{Form, write_escaped};
 
+use crate::filter::MAX_EVENTS_BYTES;
 use crate::json_check;
 use crate::msgpack::{put_map_head, put_text};
 use crate::record::{Record, Text};
@@ -34,7 +35,8 @@ pub(crate) fn events_json(out: &mut Vec<u8>, found: Found<'_>) {
     out.extend_from_slice(b"\"}");
 }
 
-/// The record with the events at its end, or `None` if the record is not JSON.
+/// The record with the events at its end, or `None` if the record is not JSON, or if Kafka might not
+/// take what comes of it: out_kafka writes what is not ASCII with escapes, up to three bytes for one.
 pub(crate) fn annotated_json(
     out: &mut Vec<u8>,
     bytes: &[u8],
@@ -42,7 +44,8 @@ pub(crate) fn annotated_json(
     found: Found<'_>,
     nesting: &mut Vec<u8>,
 ) -> Option<()> {
-    if !json_check::is_valid(bytes, nesting) {
+    let most = bytes.len().saturating_add(found.events.len().saturating_mul(3));
+    if most > MAX_EVENTS_BYTES || !json_check::is_valid(bytes, nesting) {
         return None;
     }
     push_utf8(out, bytes.get(..record.end)?);

@@ -3,6 +3,8 @@
 //! They go the way of all events, so what a filter did, by which rules, and what was wrong with them
 //! can be asked at any moment like anything else. Only what has changed is told.
 
+use std::collections::BTreeMap;
+
 use statetrail_event::cloudevents::{Form, write_parts_as};
 use statetrail_event::{Change, EntityName, EventRef, LineIdentity, Source, Time, Value, ValueRef};
 use statetrail_rules::{RuleCount, RuleSet};
@@ -12,6 +14,7 @@ use crate::rule_totals::{MATCHED, RuleTotals};
 
 const NAMESPACE: &str = "statetrail";
 const ENTITY_TYPE: &str = "filter";
+const RULES_ERROR: &str = "rules_error";
 /// Between two events that only tell new counts, in nanoseconds.
 const COUNTS_EVERY: i64 = 60_000_000_000;
 
@@ -26,6 +29,9 @@ enum Node {
     Named(Box<str>),
 }
 
+/// Values by their fields.
+type State = BTreeMap<String, Value>;
+
 /// Tells about the filter.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -33,7 +39,7 @@ pub(crate) struct Report {
     started: Option<Time>,
     told_at: Option<Time>,
     /// What was told, by field.
-    told: Vec<Change>,
+    told: State,
     /// Revision and error as they were told.
     told_rules: Option<(u64, Option<Box<str>>)>,
     /// What became of the rules, by their numbers.
@@ -63,7 +69,7 @@ impl Report {
 
     /// Tells everything anew the next time.
     pub(crate) fn forget(&mut self) {
-        self.told = Vec::new();
+        self.told = State::new();
         self.told_rules = None;
         self.rules.forget();
     }
@@ -88,9 +94,9 @@ impl Report {
         (rules, counts): (&RuleSet, &[RuleCount]),
     ) -> bool {
         let Node::Named(node) = &self.node else { return false };
+        let passed = self.told_at.map_or(i64::MAX, |told| now.nanos().wrapping_sub(told.nanos()));
         let revision = rules.revision();
         let same_rules = matches!(&self.told_rules, Some((told, text)) if *told == revision && text.as_deref() == error);
-        let passed = self.told_at.map_or(i64::MAX, |told| now.nanos().wrapping_sub(told.nanos()));
         if same_rules && (0..COUNTS_EVERY).contains(&passed) {
             return false;
         }
@@ -100,20 +106,25 @@ impl Report {
             (true, Some(_)) => "counted",
         };
         let started = *self.started.get_or_insert(now);
-        let mut state = vec![
-            Change::set("started", &*started.to_string()),
-            Change::set("revision", &*format!("{revision:016x}")),
-            Change::set("rules", number(rules.rule_names().count() as u64)),
-        ];
-        state.extend(error.map(|error| Change::set("rules_error", error)));
-        state.extend(counts_of(counters).map(|(field, count)| Change::set(field, number(count))));
-        let files = self.rules.files(rules, counts);
-        state.extend(
-            files
-                .iter()
-                .map(|(file, count)| Change::set(format!("{MATCHED}{file}"), number(*count))),
-        );
+        let mut state = State::new();
+        let mut put = |field: &str, value: Value| state.insert(field.to_owned(), value);
+        put("started", Value::Text(started.to_string().into()));
+        put("revision", Value::Text(format!("{revision:016x}").into()));
+        put("rules", number(rules.rule_names().count() as u64));
+        if let Some(error) = error {
+            put(RULES_ERROR, Value::Text(error.into()));
+        }
+        for (field, count) in counts_of(counters) {
+            put(field, number(count));
+        }
+        for (file, count) in self.rules.files(rules, counts) {
+            put(&format!("{MATCHED}{file}"), number(count));
+        }
         let mut changes = difference(&self.told, &state);
+        if error.is_none() && self.told_rules.is_none() {
+            // An earlier life of the filter may have told of one.
+            changes.push(Change::unset(RULES_ERROR));
+        }
         changes.extend(self.rules.changes(rules, counts));
         write_event(out, node, name, now, &changes);
         self.told = state;
@@ -137,6 +148,7 @@ fn counts_of(counters: &Counters) -> impl Iterator<Item = (&'static str, u64)> {
         ("oversized", counters.oversized),
         ("without_line", counters.without_line),
         ("unreadable", counters.unreadable),
+        ("passed_by", counters.passed_by),
         ("events", counters.events),
         ("failed_events", counters.failed_events),
         ("traps", counters.traps),
@@ -145,16 +157,11 @@ fn counts_of(counters: &Counters) -> impl Iterator<Item = (&'static str, u64)> {
 }
 
 /// What makes the one state of the other.
-fn difference(from: &[Change], to: &[Change]) -> Vec<Change> {
-    let of =
-        |state: &[Change], field: &str| state.iter().position(|change| *change.field == *field);
-    let changed = |change: &&Change| {
-        of(from, &change.field).is_none_or(|index| from[index].value != change.value)
-    };
-    let mut changes: Vec<Change> = to.iter().filter(changed).cloned().collect();
-    let gone = from.iter().filter(|change| of(to, &change.field).is_none());
-    changes.extend(gone.map(|change| Change::unset(change.field.clone())));
-    changes
+fn difference(from: &State, to: &State) -> Vec<Change> {
+    let changed = to.iter().filter(|(field, value)| from.get(*field) != Some(*value));
+    let gone = from.keys().filter(|field| !to.contains_key(*field));
+    let changed = changed.map(|(field, value)| Change::set(field.clone(), value.clone()));
+    changed.chain(gone.map(|field| Change::unset(field.clone()))).collect()
 }
 
 fn write_event(out: &mut Vec<u8>, node: &str, name: &str, now: Time, changes: &[Change]) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
 
-use statetrail_rules::RuleText;
+use statetrail_rules::{RuleText, is_at_or_below};
 
 /// What the folders hold.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub struct RuleFiles {
 /// Why a file or folder could not be read.
 #[derive(Debug)]
 pub struct FileProblem {
-    /// Its name.
+    /// Its name; that of a folder stands for all files in it.
     pub name: String,
     /// The reason, with the name before it.
     pub message: String,
@@ -65,6 +65,11 @@ impl RuleFiles {
                 Err(error) => self.problem(&path, &error.to_string()),
             }
         }
+    }
+
+    /// Whether a file, or the folder that it lies in, is there and could not be read.
+    pub fn is_unread(&self, name: &str) -> bool {
+        self.problems.iter().any(|problem| is_at_or_below(name, &problem.name))
     }
 
     fn problem(&mut self, path: &Path, what: &str) {

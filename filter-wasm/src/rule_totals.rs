@@ -24,6 +24,15 @@ fn counts_of(count: Option<&RuleCount>) -> Counts {
     count.map_or([0; 3], |count| [count.matched, count.failed, count.redacted])
 }
 
+/// Adds lines to those of a file.
+fn add(matched: &mut BTreeMap<Box<str>, u64>, file: &str, lines: u64) {
+    match matched.get_mut(file) {
+        Some(known) => *known += lines,
+        None if !file.is_empty() => drop(matched.insert(file.into(), lines)),
+        None => {}
+    }
+}
+
 fn sum(one: Counts, other: Counts) -> Counts {
     [one[0] + other[0], one[1] + other[1], one[2] + other[2]]
 }
@@ -32,7 +41,7 @@ fn sum(one: Counts, other: Counts) -> Counts {
 #[derive(Debug, Default)]
 pub(crate) struct RuleTotals {
     /// Lines that matched a rule of a file, under rules that were in force before, by the file's name.
-    files_before: Vec<(Box<str>, u64)>,
+    files_before: BTreeMap<Box<str>, u64>,
     /// Of each rule in force, by its number.
     rules: Vec<Total>,
     is_aligned: bool,
@@ -48,7 +57,8 @@ pub(crate) struct RuleTotals {
 struct Total {
     /// Under rules that were in force before.
     before: Counts,
-    told: Counts,
+    /// Nothing yet: what is known of it may be of an earlier life of the filter.
+    told: Option<Counts>,
 }
 
 impl RuleTotals {
@@ -72,7 +82,8 @@ impl RuleTotals {
         self.rules =
             rules.rule_names().map(|name| self.kept.remove(name).unwrap_or_default()).collect();
         for (name, total) in std::mem::take(&mut self.kept) {
-            let told = FIELDS.iter().zip(total.told).filter(|(_, told)| *told > 0);
+            let told = FIELDS.iter().zip(total.told.unwrap_or_default());
+            let told = told.filter(|(_, told)| *told > 0);
             self.gone.extend(told.map(|(start, _)| format!("{start}{name}")));
         }
         self.next = 0;
@@ -81,25 +92,24 @@ impl RuleTotals {
 
     /// Tells everything anew the next time.
     pub(crate) fn forget(&mut self) {
-        self.rules.iter_mut().for_each(|total| total.told = [0; 3]);
+        self.rules.iter_mut().chain(self.kept.values_mut()).for_each(|total| total.told = None);
     }
 
     /// Lines that matched a rule of a file, by the files in force and those that were.
-    pub(crate) fn files(&self, rules: &RuleSet, counts: &[RuleCount]) -> Vec<(Box<str>, u64)> {
+    pub(crate) fn files(&self, rules: &RuleSet, counts: &[RuleCount]) -> BTreeMap<Box<str>, u64> {
         let mut matched = self.files_before.clone();
-        // Rules stand file by file.
-        let mut last = usize::MAX;
-        for (number, name) in rules.rule_names().enumerate() {
+        let counts = counts.iter().map(|count| count.matched).chain(std::iter::repeat(0));
+        // Rules stand file by file: each file is looked up once.
+        let (mut last, mut sum) = ("", 0);
+        for (name, count) in rules.rule_names().zip(counts) {
             let file = name.split_once('/').map_or(name, |(file, _)| file);
-            if matched.get(last).is_none_or(|(known, _)| **known != *file) {
-                last =
-                    matched.iter().position(|(known, _)| **known == *file).unwrap_or_else(|| {
-                        matched.push((file.into(), 0));
-                        matched.len() - 1
-                    });
+            if file != last {
+                add(&mut matched, last, sum);
+                (last, sum) = (file, 0);
             }
-            matched[last].1 += counts.get(number).map_or(0, |count| count.matched);
+            sum += count;
         }
+        add(&mut matched, last, sum);
         matched
     }
 
@@ -114,7 +124,7 @@ impl RuleTotals {
             let number = (self.next + step) % names.len();
             let total = &mut self.rules[number];
             let now = sum(total.before, counts_of(counts.get(number)));
-            if now == total.told {
+            if total.told == Some(now) {
                 continue;
             }
             if told == RULES_AT_ONCE {
@@ -122,13 +132,16 @@ impl RuleTotals {
                 break;
             }
             told += 1;
-            let counts = now.into_iter().zip(total.told);
-            for (start, (now, _)) in
-                FIELDS.iter().zip(counts).filter(|(_, (now, told))| now != told)
-            {
-                changes.push(Change::set(format!("{start}{}", names[number]), number_of(now)));
+            for (index, start) in FIELDS.iter().enumerate() {
+                let (now, told) = (now[index], total.told.map(|told| told[index]));
+                let field = format!("{start}{}", names[number]);
+                match (now, told) {
+                    (now, Some(told)) if now == told => {}
+                    (0, _) => changes.push(Change::unset(field)),
+                    _ => changes.push(Change::set(field, number_of(now))),
+                }
             }
-            total.told = now;
+            total.told = Some(now);
         }
         changes
     }
@@ -196,10 +209,35 @@ mod tests {
         known.hear(&totals.changes(&other, &[count(1), count(7)]));
         assert_eq!((known.of("matched.a.yaml/r0"), known.of("failed.a.yaml/r0")), (0, 0));
         assert_eq!((known.of("matched.a.yaml/r1"), known.of("matched.a.yaml/r2")), (6, 7));
-        assert_eq!(*totals.files(&other, &[count(1), count(7)]), [("a.yaml".into(), 214)]);
+        let files = totals.files(&other, &[count(1), count(7)]);
+        assert_eq!(files.into_iter().collect::<Vec<_>>(), [("a.yaml".into(), 214)]);
         totals.forget();
         let again = totals.changes(&other, &[count(1), count(7)]);
-        assert_eq!(again.len(), 2);
+        assert_eq!(again.iter().filter(|change| change.value.is_some()).count(), 2);
+    }
+
+    #[test]
+    fn what_an_earlier_life_told_of_a_rule_does_not_stay() {
+        let (mut earlier, mut known) = (RuleTotals::default(), Known::default());
+        let two = rules(0..2);
+        known.hear(&earlier.changes(&two, &[count(200), count(5)]));
+        let mut later = RuleTotals::default();
+        known.hear(&later.changes(&two, &[count(0), count(3)]));
+        assert_eq!((known.of("matched.a.yaml/r0"), known.of("failed.a.yaml/r0")), (0, 0));
+        assert_eq!((known.of("redacted.a.yaml/r0"), known.of("matched.a.yaml/r1")), (0, 3));
+        assert_eq!(later.changes(&two, &[count(0), count(3)]), []);
+    }
+
+    /// As after a trap, which takes the counts of the rules in force with it.
+    #[test]
+    fn counts_that_begin_anew_go_on_from_what_they_were() {
+        let (mut totals, mut known) = (RuleTotals::default(), Known::default());
+        let two = rules(0..2);
+        known.hear(&totals.changes(&two, &[count(200), count(5)]));
+        totals.will_change(&two, &[count(200), count(6)]);
+        totals.forget();
+        known.hear(&totals.changes(&two, &[]));
+        assert_eq!((known.of("matched.a.yaml/r0"), known.of("matched.a.yaml/r1")), (200, 6));
     }
 
     #[test]
@@ -210,7 +248,8 @@ mod tests {
             // Every rule is at work all the time.
             let counts = vec![count(round); 250];
             let changes = totals.changes(&many, &counts);
-            assert!(changes.len() <= RULES_AT_ONCE);
+            let set = changes.iter().filter(|change| change.value.is_some()).count();
+            assert!(set <= RULES_AT_ONCE);
             known.hear(&changes);
         }
         assert!((0..250).all(|number| known.of(&format!("matched.a.yaml/r{number}")) > 0));

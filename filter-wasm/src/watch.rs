@@ -4,6 +4,7 @@
 //! of images all have one time), so only their content tells. That is done every few seconds, and
 //! the time is asked for only when it may have passed.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -31,6 +32,9 @@ pub struct Watch {
     /// What is in force, and what the last look saw.
     in_force: u64,
     seen: u64,
+    /// The names of the files in force, and those of them that the last look did not see.
+    names: BTreeSet<String>,
+    missing: BTreeSet<String>,
 }
 
 impl Watch {
@@ -38,7 +42,9 @@ impl Watch {
     pub fn begin(folders: Vec<PathBuf>, now: SystemTime) -> (Watch, RuleFiles) {
         let files = read_rule_files(&folders);
         let seen = fingerprint(&files);
-        let watch = Watch { folders, looked: Some(now), in_force: seen, seen, ..Watch::default() };
+        let mut watch =
+            Watch { folders, looked: Some(now), in_force: seen, seen, ..Watch::default() };
+        watch.keep_names(&files);
         (watch, files)
     }
 
@@ -61,7 +67,8 @@ impl Watch {
     }
 
     /// Returns the files if they are others than those in force, have been written to the end,
-    /// and it is time to look. They count as in force from then on.
+    /// and it is time to look. They count as in force from then on. That a file is gone is believed
+    /// when a second look says so: some programs write by removing first.
     pub fn look(&mut self, now: SystemTime) -> Option<RuleFiles> {
         let passed = self.looked.map(|looked| now.duration_since(looked));
         // A clock that was set back says nothing about how much time has passed.
@@ -72,11 +79,33 @@ impl Watch {
         let files = read_rule_files(&self.folders);
         let seen = fingerprint(&files);
         let seen_before = std::mem::replace(&mut self.seen, seen) == seen;
-        if seen == self.in_force || !(seen_before || is_at_rest(&files, now)) {
+        if seen == self.in_force {
+            self.missing.clear();
+            return None;
+        }
+        let missing_still = self.look_for_missing(&files);
+        if !(seen_before || (is_at_rest(&files, now) && missing_still)) {
             return None;
         }
         self.in_force = seen;
+        self.keep_names(&files);
         Some(files)
+    }
+
+    /// Whether every file that is missing was so at the look before.
+    fn look_for_missing(&mut self, files: &RuleFiles) -> bool {
+        let seen: BTreeSet<&str> = files.texts.iter().map(|file| &*file.name).collect();
+        let missing = |name: &&String| !seen.contains(name.as_str()) && !files.is_unread(name);
+        let missing: BTreeSet<String> = self.names.iter().filter(missing).cloned().collect();
+        let before = std::mem::replace(&mut self.missing, missing);
+        self.missing.is_subset(&before)
+    }
+
+    /// Notes which files are in force: also those of before that could not be read.
+    fn keep_names(&mut self, files: &RuleFiles) {
+        self.names.retain(|name| files.is_unread(name));
+        self.names.extend(files.texts.iter().map(|file| file.name.clone()));
+        self.missing.clear();
     }
 }
 
@@ -144,7 +173,21 @@ mod tests {
         looker.write("b.yaml", "three");
         assert_eq!(looker.after(4), Some(vec!["three".to_owned(), "two".to_owned()]));
         fs::remove_file(looker.folder.path().join("rules/a.yaml")).expect("the file is there");
+        assert_eq!(looker.after(4), None, "it may come back");
         assert_eq!(looker.after(4), Some(vec!["three".to_owned()]));
+    }
+
+    #[test]
+    fn a_file_that_is_gone_for_a_moment_changes_nothing() {
+        let mut looker = Looker::new();
+        looker.write("b.yaml", "two");
+        assert!(looker.after(4).is_some());
+        for _ in 0..3 {
+            fs::remove_file(looker.folder.path().join("rules/a.yaml")).expect("the file is there");
+            assert_eq!(looker.after(4), None);
+            looker.write("a.yaml", "one");
+            assert_eq!(looker.after(4), None);
+        }
     }
 
     #[test]

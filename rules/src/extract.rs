@@ -69,6 +69,9 @@ pub struct Json<'o> {
     pub out: &'o mut Vec<u8>,
     /// Becomes the name of the first event's entity, if there is an event.
     pub key: Option<&'o mut Vec<u8>>,
+    /// How many bytes `out` may hold at the most, but for the brackets of an array; an event that would go
+    /// beyond counts as failed.
+    pub limit: usize,
 }
 
 /// Turns lines into events. It holds memory that is used again for every line; a thread has
@@ -154,7 +157,14 @@ impl Extractor {
         line: &Line<'_>,
         out: &mut Vec<u8>,
     ) -> Outcome {
-        self.write_json_as(Form::Plain, rules, scope, origin, line, &mut Json { out, key: None })
+        self.write_json_as(
+            Form::Plain,
+            rules,
+            scope,
+            origin,
+            line,
+            &mut Json { out, key: None, limit: usize::MAX },
+        )
     }
 
     /// Appends the events of a line as [`Extractor::write_json`] does, in either form.
@@ -178,7 +188,7 @@ impl Extractor {
                     None
                 }
             };
-            if !emission.write_json(form, json.out, key) {
+            if !emission.write_json(form, json.out, key, json.limit) {
                 json.out.truncate(before);
                 return false;
             }
@@ -204,6 +214,12 @@ impl Extractor {
     /// again with [`Extractor::reset_counts`], which a reload of the rule set calls for.
     pub fn counts(&self) -> &[RuleCount] {
         &self.counts
+    }
+
+    /// Gives back memory that an exceptionally long line took.
+    pub fn shrink(&mut self) {
+        self.emission.shrink();
+        self.finder.redacted = Vec::new();
     }
 
     /// Sets all counts to 0.

@@ -34,7 +34,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use extract::{Extractor, Json, Line, Matched, NearMiss, Outcome, RuleCount};
 pub use origin::{ContainerName, Origin};
 pub use samples::{SampleRun, run_samples, shown};
-pub use set::{RuleSet, RuleText, ScopeId};
+pub use set::{RuleSet, RuleText, ScopeId, is_at_or_below};
 
 /// Deepest nesting of a rule file: it needs eight levels.
 pub const DEPTH_MAX: usize = 16;

@@ -27,6 +27,9 @@ pub struct RuleSet {
     first_rules: Vec<u32>,
     pub(crate) paths: Paths,
     scopes: Vec<Scope>,
+    revision: u64,
+    /// Whether files are being put in force. Who finds this set knows that it was broken off.
+    in_change: bool,
 }
 
 /// What applies to the lines of some containers. Valid until the next reload of its rule set.
@@ -58,31 +61,46 @@ impl RuleSet {
         self.reload_keeping(texts, &[])
     }
 
-    /// As [`RuleSet::reload`], and the files with the names `unread`, which are there and could
-    /// not be read, stay as they are.
+    /// As [`RuleSet::reload`], and the files and the folders with the names `unread`, which could not
+    /// be read, stay as they are.
     pub fn reload_keeping(&mut self, texts: &[RuleText], unread: &[&str]) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
-        let mut old = std::mem::take(&mut self.files);
+        let mut read = Vec::new();
         for (text, namesake) in in_order(texts) {
             let mut report = Report::new(&text.name, &text.text);
-            let in_force = match namesake {
-                Some(other) => {
-                    report_namesake(other, &mut report);
-                    None
-                }
+            match namesake {
+                Some(other) => report_namesake(other, &mut report),
                 None => {
-                    let kept = old.iter().position(|file| *file.name == *text.name);
-                    let new = file::read(&text.name, &text.text, &mut report);
-                    new.or_else(|| kept.map(|index| old.swap_remove(index)))
+                    let file = file::read(&text.name, &text.text, &mut report);
+                    read.push((text.name.as_str(), file));
                 }
-            };
+            }
             diagnostics.append(&mut report.diagnostics);
+        }
+        // Not before: should the reading be broken off, the files in force are whole.
+        self.put_in_force(read, unread);
+        diagnostics
+    }
+
+    /// Whether the files in force are whole; they are not if putting them in force was broken off.
+    pub fn is_whole(&self) -> bool {
+        !self.in_change
+    }
+
+    /// Puts files that were read in force, and in the place of those with errors the ones of before.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    fn put_in_force(&mut self, read: Vec<(&str, Option<RuleFile>)>, unread: &[&str]) {
+        self.in_change = true;
+        let mut old = std::mem::take(&mut self.files);
+        for (name, new) in read {
+            let kept = old.iter().position(|file| *file.name == *name);
+            let in_force = new.or_else(|| kept.map(|index| old.swap_remove(index)));
             self.files.extend(in_force);
         }
-        old.retain(|file| unread.contains(&&*file.name));
+        old.retain(|file| unread.iter().any(|unread| is_at_or_below(&file.name, unread)));
         self.keep(old);
         self.prepare();
-        diagnostics
+        self.in_change = false;
     }
 
     /// Puts files of before among those that were read.
@@ -113,6 +131,16 @@ impl RuleSet {
                 number_paths(rule, &mut self.paths);
             }
         }
+        self.revision = self.hash();
+    }
+
+    fn hash(&self) -> u64 {
+        let mut bytes = Vec::new();
+        for file in &self.files {
+            bytes.extend_from_slice(&xxh64(file.name.as_bytes(), 0).to_le_bytes());
+            bytes.extend_from_slice(&file.text_hash.to_le_bytes());
+        }
+        xxh64(&bytes, 0)
     }
 
     /// What applies to the lines of a container, or `None` if nothing does.
@@ -223,13 +251,13 @@ impl RuleSet {
 
     /// A number that changes whenever the files in force change.
     pub fn revision(&self) -> u64 {
-        let mut bytes = Vec::new();
-        for file in &self.files {
-            bytes.extend_from_slice(&xxh64(file.name.as_bytes(), 0).to_le_bytes());
-            bytes.extend_from_slice(&file.text_hash.to_le_bytes());
-        }
-        xxh64(&bytes, 0)
+        self.revision
     }
+}
+
+/// Whether a file has this name or lies in the folder with this name.
+pub fn is_at_or_below(file: &str, name: &str) -> bool {
+    file.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The files in the order of their names, each with the one before it that has the same name

@@ -31,6 +31,6 @@ mod write;
 
 pub use read::{ReadError, Reader, read};
 pub use write::{
-    ChangeWriter, Form, Prepared, write_batch, write_changes, write_escaped, write_event,
-    write_json_string, write_parts, write_parts_as,
+    ChangeWriter, Form, Prepared, escaped_bytes_max, write_batch, write_changes, write_escaped,
+    write_event, write_json_string, write_parts, write_parts_as,
 };

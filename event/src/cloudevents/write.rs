@@ -324,6 +324,24 @@ pub fn write_escaped(form: Form, out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// How many bytes [`write_escaped`] appends for a text at the most; for one that is UTF-8 it is exact.
+pub fn escaped_bytes_max(form: Form, text: &[u8]) -> usize {
+    let (short, white, control) = match form {
+        Form::Plain => (2, 2, 6),
+        Form::Quoted => (4, 3, 7),
+    };
+    // What is not UTF-8 becomes U+FFFD.
+    let other = if std::str::from_utf8(text).is_ok() { 1 } else { '\u{fffd}'.len_utf8() };
+    let bytes = |byte: &u8| match byte {
+        b'"' | b'\\' => short,
+        b'\n' | b'\r' | b'\t' => white,
+        0..b' ' => control,
+        b' '..=0x7f => 1,
+        0x80.. => other,
+    };
+    text.iter().map(bytes).sum()
+}
+
 /// Goes on with a text at the first byte that needs more than to be copied.
 #[inline(never)]
 fn escape_rest(form: Form, out: &mut Vec<u8>, text: &[u8]) {
@@ -465,6 +483,21 @@ mod tests {
                 if value.is_finite() {
                     agrees(value);
                 }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_escaped_is_as_long_as_was_said(
+            text in prop_oneof![any::<String>().prop_map(String::into_bytes), any::<Vec<u8>>()]
+        ) {
+            for form in [Form::Plain, Form::Quoted] {
+                let mut out = Vec::new();
+                write_escaped(form, &mut out, &text);
+                let most = escaped_bytes_max(form, &text);
+                let is_utf8 = std::str::from_utf8(&text).is_ok();
+                prop_assert!(out.len() == most || (!is_utf8 && out.len() < most));
             }
         }
     }

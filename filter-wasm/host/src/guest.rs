@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use statetrail_filter::Mode;
 use wasmtime::{
-    Config, Engine, Global, Instance, Linker, Memory, Module, OptLevel, Store, TypedFunc,
+    Config, Engine, Global, Instance, Linker, Memory, Module, OptLevel, Store, StoreLimits,
+    StoreLimitsBuilder, TypedFunc,
 };
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
@@ -67,6 +68,7 @@ impl Handover {
 /// What a guest is run with.
 pub struct Host<T> {
     wasi: WasiP1Ctx,
+    limits: StoreLimits,
     /// What is kept for whoever started the guest.
     pub data: T,
 }
@@ -113,7 +115,9 @@ impl<T: Send> Guest<T> {
         for (name, folder) in folders {
             wasi.preopened_dir(folder, name, FsPerms::ReadOnly).expect("the folder is there");
         }
-        let mut store = Store::new(engine(), Host { wasi: wasi.build_p1(), data });
+        let limits = StoreLimits::default();
+        let mut store = Store::new(engine(), Host { wasi: wasi.build_p1(), limits, data });
+        store.limiter(|host| &mut host.limits);
         let mut linker = Linker::new(engine());
         p1::add_to_linker_sync(&mut linker, |host: &mut Host<T>| &mut host.wasi)
             .expect("WASI can be linked");
@@ -193,6 +197,15 @@ impl<T: Send> Guest<T> {
     /// Bytes of the guest's memory.
     pub fn memory_bytes(&self) -> usize {
         self.memory.data_size(&self.store)
+    }
+
+    /// Gives the guest so much memory at the most from now on; `None` for as much as it wants. Where it
+    /// needs more, it traps.
+    pub fn limit_memory(&mut self, bytes: Option<usize>) {
+        self.store.data_mut().limits = match bytes {
+            Some(bytes) => StoreLimitsBuilder::new().memory_size(bytes).build(),
+            None => StoreLimits::default(),
+        };
     }
 
     /// What is kept for whoever started the guest.

@@ -23,6 +23,13 @@ use crate::loader::Loader;
 /// the guest's own stack is lost, so they cannot go on for ever.
 const TRAPS_MAX: u32 = 64;
 
+/// After so many, nothing is told any more either.
+const TOLD_TRAPS_MAX: u32 = 2 * TRAPS_MAX;
+
+/// Said once, and told as what is wrong.
+const GAVE_UP: &str = "64 calls have trapped: records are no longer looked at, and no line gives events, \
+    until Fluent Bit is started again; please report this";
+
 /// Everything that outlives a call.
 struct State {
     filter: Option<Loaded>,
@@ -146,10 +153,11 @@ fn call(mode: Mode, tag: &[u8], seconds: u32, nanos: u32, record: &[u8]) -> *con
         (&mut (*state).filter, &mut (*state).traps)
     };
     let reply = match loaded {
-        Some(loaded) if *traps < TRAPS_MAX => {
+        Some(loaded) if *traps >= TRAPS_MAX => loaded.pass_by(traps, mode, seconds, record),
+        Some(loaded) => {
             if is_running() {
                 *traps += 1;
-                loaded.recover();
+                loaded.recover(*traps);
             }
             set_running(true);
             if loaded.loader.time_may_have_passed(seconds) {
@@ -157,7 +165,7 @@ fn call(mode: Mode, tag: &[u8], seconds: u32, nanos: u32, record: &[u8]) -> *con
             }
             loaded.filter.process(mode, tag, seconds, nanos, record)
         }
-        _ => Filter::untouched(mode, record),
+        None => Filter::untouched(mode, record),
     };
     let reply = match reply {
         Reply::Drop => ptr::null(),
@@ -181,26 +189,47 @@ impl Loaded {
         say_all(&said);
         // Annotated records go to people's own logs, in which other entities have no place.
         if mode == Mode::Events {
-            self.report(now);
+            report(now, &mut self.filter, self.loader.error());
         }
     }
 
-    /// Lets the filter tell about itself, now and then.
+    /// Answers after too many traps, and goes on telling that there were.
     #[inline(never)]
-    fn report(&mut self, now: SystemTime) {
-        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let seconds = i64::try_from(since.as_secs()).unwrap_or_default();
-        if let Some(now) = Time::from_seconds(seconds, since.subsec_nanos()) {
-            self.filter.report(now, self.loader.error());
+    fn pass_by(&mut self, traps: &mut u32, mode: Mode, seconds: u32, record: &[u8]) -> Reply<'_> {
+        let trapped = is_running();
+        *traps += u32::from(trapped);
+        if *traps >= TOLD_TRAPS_MAX {
+            return Filter::untouched(mode, record);
         }
+        if trapped {
+            self.filter.recover();
+        }
+        set_running(true);
+        if self.loader.time_may_have_passed(seconds) && mode == Mode::Events {
+            report(SystemTime::now(), &mut self.filter, Some(GAVE_UP));
+        }
+        self.filter.pass_by(mode, record)
     }
 
     #[inline(never)]
-    fn recover(&mut self) {
+    fn recover(&mut self, traps: u32) {
+        if traps == TRAPS_MAX {
+            say(GAVE_UP);
+        }
         self.filter.recover();
         if let Some(said) = self.loader.recover(&mut self.filter) {
             say(said);
         }
+    }
+}
+
+/// Lets the filter tell about itself, now and then.
+#[inline(never)]
+fn report(now: SystemTime, filter: &mut Filter, error: Option<&str>) {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or_default();
+    if let Some(now) = Time::from_seconds(seconds, since.subsec_nanos()) {
+        filter.report(now, error);
     }
 }
 

@@ -92,6 +92,11 @@ impl Guest {
         self.plain.log()
     }
 
+    /// Gives the guest so much memory at the most from now on.
+    pub(crate) fn limit_memory(&mut self, bytes: Option<usize>) {
+        self.plain.limit_memory(bytes);
+    }
+
     /// Bytes of the guest's memory.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.plain.memory_bytes()

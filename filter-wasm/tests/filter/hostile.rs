@@ -343,4 +343,6 @@ fn records_after_a_trap() {
         assert_eq!(call(EVENTS, &other), Reply::Null);
         assert_eq!(call(ANNOTATE, &other), Reply::Input);
     }
+    let log = guest.log();
+    assert_eq!(log.matches("no longer looked at").count(), 1, "{log}");
 }

@@ -8,6 +8,7 @@ mod agreement;
 mod corpus;
 mod guest;
 mod hostile;
+mod large;
 mod loading;
 mod own_entity;
 mod reloading;

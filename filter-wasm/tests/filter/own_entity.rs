@@ -60,6 +60,33 @@ impl Told {
 }
 
 #[test]
+fn what_traps_do_can_be_asked() {
+    let folder = folder(&[rule_file("a.yaml", "paid")]);
+    fs::write(folder.path().join("node"), "node-7\n").expect("there is room for a file");
+    let guest = Guest::start(&wasm::module().wasm, Some(folder.path())).expect("it starts");
+    let (second, state) = (1_763_805_600, State::new());
+    let mut told = Told { guest, second, state, names: vec![], ids: vec![], paid: 0 };
+    for _ in 0..10 {
+        told.take(1, "order o-7 paid");
+    }
+    assert!(told.guest.traps(EVENTS));
+    told.take(61, "order o-7 paid");
+    told.take(61, "order o-7 paid");
+    // The line that carries an event is not in it yet.
+    assert_eq!(told.field("matched.a.yaml/paid"), "22", "counts go on over a trap");
+    assert_eq!(told.field("matched.a.yaml"), "22");
+    assert_eq!(told.field("traps"), "1");
+    while told.guest.traps(EVENTS) {
+        told.take(0, "nothing");
+    }
+    told.take(61, "nothing");
+    told.take(61, "nothing");
+    let error = told.field("rules_error");
+    assert!(error.contains("no longer looked at"), "{error}");
+    assert_ne!(told.field("passed_by"), "0");
+}
+
+#[test]
 fn its_state_can_be_asked_like_any_other() {
     let folder = folder(&[rule_file("a.yaml", "paid")]);
     fs::write(folder.path().join("node"), "node-7\n").expect("there is room for a file");
@@ -84,8 +111,8 @@ fn its_state_can_be_asked_like_any_other() {
     assert_eq!(told.paid, 101, "no line is lost on the way");
     assert_eq!(told.field("rules_error"), "", "it is repaired");
     // Both functions count, and the line that carries an event is not in it yet.
-    assert_eq!(told.field("lines"), "420");
-    assert_eq!(told.field("matched.a.yaml"), "200");
+    assert_eq!(told.field("lines"), "422");
+    assert_eq!(told.field("matched.a.yaml"), "202");
     let events = told.ids.len();
     told.ids.sort_unstable();
     told.ids.dedup();

@@ -162,6 +162,31 @@ fn lines_of_a_moment_are_not_numbered_anew() {
     assert_eq!(ids.len(), 300);
 }
 
+/// A file for which there is no memory traps the call that loads it; the rules of before stay.
+#[test]
+fn a_trap_while_rules_are_loaded_leaves_those_of_before() {
+    let folder = folder(&[rule_file("a.yaml", "paid")]);
+    let mut stream = Stream::start(folder.path());
+    assert_eq!(stream.found(&["paid", "sent"]), ["paid"]);
+    let text = crate::stack::many_rules(5_000).text;
+    put(folder.path(), "b.yaml", &text);
+    // Enough for the text, not for what is made of it.
+    let bytes = stream.guest.memory_bytes() + text.len() + (256 << 10);
+    stream.guest.limit_memory(Some(bytes));
+    stream.guest.pass_time(SECONDS_MAX);
+    stream.second += 1;
+    let record = Record::new(&stream.tag, (stream.second, 5), &json!({"log": "order o-1 paid"}));
+    let call = stream.guest.call(EVENTS, &record.tag, record.time, &record.json, Handover::Json);
+    assert!(call.is_err(), "it must trap, or this tests nothing");
+    stream.guest.limit_memory(None);
+    assert_eq!(stream.found(&["paid", "sent"]), ["paid"]);
+    let log = stream.guest.log();
+    assert_eq!(log.matches("loading the rules failed").count(), 1, "{log}");
+    fs::remove_file(folder.path().join("rules/b.yaml")).expect("the file is there");
+    put(folder.path(), "a.yaml", &rule_file("a.yaml", "sent").text);
+    stream.comes_to(&["paid", "sent"], &["sent"]);
+}
+
 /// Rules are loaded within a call then, above the frames of one: every call measures its stack.
 #[test]
 fn much_is_loaded_within_a_call() {

@@ -43,7 +43,27 @@ fn json_rules(count: usize) -> RuleText {
 /// Steps of one call by function, for a line that comes again and again.
 fn steps(rules: RuleText, line: &str, with_kubernetes: bool, found: bool) -> Steps {
     let folder = folder(&[rules]);
-    let module = &wasm::counted();
+    steps_in(&folder, 0, line, with_kubernetes, found)
+}
+
+/// Those of a filter that tells about itself, over so many files, when every record is of another
+/// second: each asks for the time.
+fn reporting_steps(files: usize) -> Steps {
+    let file = |number| RuleText { name: format!("{number}.yaml"), ..rules(1) };
+    let files: Vec<RuleText> = (0..files).map(file).collect();
+    let folder = folder(&files);
+    std::fs::write(folder.path().join("node"), "node-1").expect("there is room for a file");
+    steps_in(&folder, 1, OTHER, false, false)
+}
+
+fn steps_in(
+    folder: &tempfile::TempDir,
+    seconds: u32,
+    line: &str,
+    with_kubernetes: bool,
+    found: bool,
+) -> Steps {
+    let module = wasm::counted();
     let mut guest = Guest::start_counted(module, folder.path()).expect("the filter starts");
     let tag = container_tag("shop", "checkout-7d9f6c5b8-x2x7k", "app");
     let mut fields = json!({"stream": "stdout", "log": line});
@@ -57,11 +77,12 @@ fn steps(rules: RuleText, line: &str, with_kubernetes: bool, found: bool) -> Ste
         });
     }
     let mut call = |number: i64| {
-        let time = (1_763_805_600, number as u32);
+        let time = (1_763_805_600 + seconds * number as u32, number as u32);
         let record = Record::new(&tag, time, &fields);
         let reply =
             guest.call(EVENTS, &tag, time, &record.json, Handover::Json).expect("no record traps");
-        assert_eq!(matches!(reply, Reply::Text(_)), found, "{line}");
+        // The first one tells that the filter has started.
+        assert_eq!(matches!(reply, Reply::Text(_)), found || (seconds * (number == 0) as u32 > 0));
         guest.steps()
     };
     let before = (0..CALLS).map(&mut call).last().unwrap_or_default();
@@ -100,6 +121,15 @@ fn steps_of_a_record() {
         ("text, no match, 1,000 rules", rules(1_000), OTHER, false, false, 1_400),
     ] {
         let total = report(what, &steps(rules, line, kubernetes, found));
+        assert!(total <= most, "{what}: {total} steps, at most {most} are allowed");
+    }
+}
+
+#[test]
+fn steps_of_a_record_that_asks_for_the_time() {
+    for (files, most) in [(1, 2_000), (500, 2_000)] {
+        let what = format!("text, no match, another second, {files} files");
+        let total = report(&what, &reporting_steps(files));
         assert!(total <= most, "{what}: {total} steps, at most {most} are allowed");
     }
 }

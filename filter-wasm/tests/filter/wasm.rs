@@ -27,8 +27,11 @@ pub(crate) fn module() -> &'static Filter {
 }
 
 /// The filter with a counter of steps in every function.
-pub(crate) fn counted() -> Module {
-    Module::new(engine(), count_steps(shipped())).expect("wasmtime takes the filter")
+pub(crate) fn counted() -> &'static Module {
+    static COUNTED: OnceLock<Module> = OnceLock::new();
+    COUNTED.get_or_init(|| {
+        Module::new(engine(), count_steps(shipped())).expect("wasmtime takes the filter")
+    })
 }
 
 /// The filter as it is shipped.

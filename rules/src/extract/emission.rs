@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use statetrail_event::cloudevents::{ChangeWriter, Form, Prepared, write_parts_as};
+use statetrail_event::cloudevents::{
+    ChangeWriter, Form, Prepared, escaped_bytes_max, write_parts_as,
+};
 use statetrail_event::{
     Change, EntityName, Event, EventRef, LineIdentity, Source, TimeText, ValueRef, seq_of,
 };
@@ -14,6 +16,12 @@ use crate::file::{ConstantParts, Emit, Home, Rule, is_event_name};
 use crate::matcher::Span;
 use crate::origin::Origin;
 use crate::template::{NoValue, Template};
+
+/// An event of a line that is longer is measured before it is written: a field each for many captures
+/// of such a line would take memory without end.
+const MEASURED_FROM_BYTES: usize = 16 << 10;
+/// What the templates of an event may put together at the most, in bytes.
+const TEXT_BYTES_MAX: usize = 16 << 20;
 
 /// An event about to be made.
 pub(super) struct Emission<'a> {
@@ -36,6 +44,13 @@ pub(super) struct EmissionScratch {
     text: Vec<u8>,
     plan: Vec<Planned>,
     time: TimeText,
+}
+
+impl EmissionScratch {
+    /// Gives back memory that an exceptionally long line took.
+    pub(super) fn shrink(&mut self) {
+        self.text = Vec::new();
+    }
 }
 
 /// A change of which it is known that it can be made.
@@ -90,17 +105,20 @@ impl Emission<'_> {
     }
 
     /// Appends the event as a CloudEvent, and puts the name of its entity into `key` if that is
-    /// wanted. Returns false if it cannot be made.
+    /// wanted. Returns false if it cannot be made, or if `out` would be longer than `end`.
     pub(super) fn write_json(
         &mut self,
         form: Form,
         out: &mut Vec<u8>,
         key: Option<&mut Vec<u8>>,
+        end: usize,
     ) -> bool {
         // What can be known before the line is known has been checked and written already.
         match (&self.emit.constant, self.origin.prepared()) {
-            (Some(constant), Some(source)) => self.write_prepared(constant, source, form, out, key),
-            _ => self.write_unprepared(form, out, key),
+            (Some(constant), Some(source)) => {
+                self.write_prepared(constant, source, form, out, key, end)
+            }
+            _ => self.write_unprepared(form, out, key, end),
         }
     }
 
@@ -111,6 +129,7 @@ impl Emission<'_> {
         form: Form,
         out: &mut Vec<u8>,
         key: Option<&mut Vec<u8>>,
+        end: usize,
     ) -> bool {
         self.scratch.text.clear();
         self.scratch.plan.clear();
@@ -133,10 +152,9 @@ impl Emission<'_> {
             prepared_rule: Some(&constant.prepared),
             ..self.parts()
         };
-        write(form, out, key, &event, &mut |writer| {
+        write(form, out, key, end, &event, &mut |writer| {
             each_change(self.emit, &self.captures, plan, text, writer);
-        });
-        true
+        })
     }
 
     // Rules whose events have names that depend on the line are few, and so are lines of files.
@@ -146,6 +164,7 @@ impl Emission<'_> {
         form: Form,
         out: &mut Vec<u8>,
         key: Option<&mut Vec<u8>>,
+        end: usize,
     ) -> bool {
         let Ok(rendered) = self.render() else { return false };
         let text = |span| text_at(&self.scratch.text, span);
@@ -159,10 +178,9 @@ impl Emission<'_> {
         let event =
             EventRef { entity_type: &entity_type, entity_id: &entity_id, name: &name, ..parts };
         let EmissionScratch { text, plan, .. } = &*self.scratch;
-        write(form, out, key, &event, &mut |writer| {
+        write(form, out, key, end, &event, &mut |writer| {
             each_change(self.emit, &self.captures, plan, text, writer);
-        });
-        true
+        })
     }
 
     /// Everything but what templates make.
@@ -242,18 +260,27 @@ impl Emission<'_> {
     fn append(&mut self, template: &Template) -> Result<Span, NoValue> {
         let start = self.scratch.text.len() as u32;
         template.render(&self.captures, &mut self.scratch.text)?;
+        if self.scratch.text.len() > TEXT_BYTES_MAX {
+            return Err(NoValue::Conversion);
+        }
         Ok(Span { start, end: self.scratch.text.len() as u32 })
     }
 }
 
-/// Appends an event, and puts the name of its entity into `key` if that is wanted.
+/// Appends an event, and puts the name of its entity into `key` if that is wanted. Returns false if
+/// `out` would be longer than `end`.
 fn write(
     form: Form,
     out: &mut Vec<u8>,
     key: Option<&mut Vec<u8>>,
+    end: usize,
     event: &EventRef<'_>,
     changes: &mut dyn FnMut(&mut ChangeWriter<'_>),
-) {
+) -> bool {
+    let line = event.line.unwrap_or_default();
+    if line.len() > MEASURED_FROM_BYTES && out.len() + texts_bytes(form, line, changes) > end {
+        return false;
+    }
     if let Some(key) = key {
         key.clear();
         key.extend_from_slice(event.namespace.as_bytes());
@@ -263,6 +290,20 @@ fn write(
         key.extend_from_slice(event.entity_id.as_bytes());
     }
     write_parts_as(form, out, event, changes);
+    out.len() <= end
+}
+
+/// The bytes that the line and the texts of changes take when they are written.
+// Long lines are few.
+#[inline(never)]
+fn texts_bytes(form: Form, line: &[u8], changes: &mut dyn FnMut(&mut ChangeWriter<'_>)) -> usize {
+    let mut bytes = escaped_bytes_max(form, line);
+    changes(&mut |_, value| {
+        if let Some(ValueRef::Text(text)) = value {
+            bytes = bytes.saturating_add(escaped_bytes_max(form, text));
+        }
+    });
+    bytes
 }
 
 fn text_at(text: &[u8], span: Span) -> Cow<'_, str> {

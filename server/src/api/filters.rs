@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use statetrail_event::{EntityName, Value};
-use statetrail_query::{Found, Moment, RuleCounter, filter_kind};
+use statetrail_query::{Found, Moment, RuleCounter, fields_since_start, filter_kind};
 use utoipa::ToSchema;
 
 use super::described::{After, AsKnownAt, At, IfNoneMatch, Limit, Refused, Unanswered};
@@ -98,7 +98,7 @@ impl FilterView {
             first: found.first.to_string(),
             last: found.last.to_string(),
         };
-        for (field, value, _) in found.state.fields() {
+        for (field, value) in fields_since_start(&found.state) {
             match (field, value) {
                 ("started", Value::Text(text)) => view.started = Some(text.to_string()),
                 ("revision", Value::Text(text)) => view.revision = Some(text.to_string()),

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde::Serialize;
 use statetrail_event::Value;
-use statetrail_query::{Find, Found, RuleCounter, filter_kind};
+use statetrail_query::{Find, Found, RuleCounter, fields_since_start, filter_kind};
 use statetrail_store::EntityFilter;
 
 use crate::args::StatsArgs;
@@ -87,7 +87,7 @@ fn filters(args: &StatsArgs, ask: &Questioner) -> Result<Vec<Found>, Failure> {
 
 fn add(filter: &Found, rules: &mut BTreeMap<String, RuleStats>) {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    for (field, value, _) in filter.state.fields() {
+    for (field, value) in fields_since_start(&filter.state) {
         let Value::Int(count) = value else { continue };
         // Without a rule's name it counts for a whole file.
         let of = RuleCounter::of_field(field).filter(|(_, name)| name.contains('/'));
