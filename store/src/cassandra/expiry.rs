@@ -80,17 +80,22 @@ impl CassandraStore {
         let values = (shard, from.as_str(), to.as_str());
         let (page, more) =
             self.session().execute_single_page(statement, values, PagingState::start()).await?;
-        let names = read_names(&page.into_rows_result()?)?;
+        let page = page.into_rows_result()?;
         let has_expired = |(name, last): &&(EntityName, Time)| {
             *last < before(self.horizon(name.namespace()), self.patience().forgotten_after)
         };
+        let names = read_names(&page)?;
         let forgotten = names.iter().filter(has_expired).map(async |(name, last)| {
             let values = (latest_counts(*last), shard, name.as_str());
             self.session().execute_unpaged(&self.statements().delete_state, values).await?;
             Ok(())
         });
         at_once::unordered(forgotten.collect()).await?;
-        let last = names.last().filter(|_| more_pages(more).is_some());
+        if more_pages(more).is_none() {
+            return Ok(None);
+        }
+        // Also one whose state was forgotten already.
+        let last = page.rows::<(&str, Option<i64>)>()?.last().transpose()?;
         // The least text after a text is the one with a NUL behind it.
         Ok(last.map(|(name, _)| (*shard, format!("{name}\0"), to.clone())))
     }

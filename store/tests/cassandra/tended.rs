@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use statetrail_event::{EntityName, OrderKey, State, Time};
@@ -128,3 +128,39 @@ statetrail_store::store_suite!(
     a_long_trail_with_late_events,
     a_long_trail_in_one_batch,
 );
+
+async fn has_snapshots(entity: &str) -> bool {
+    let keyspace = cluster::address("suite").keyspace;
+    let select = format!("SELECT entity FROM {keyspace}.snapshots");
+    let rows = cluster::session().await.query_unpaged(select, ()).await.unwrap();
+    let rows = rows.into_rows_result().unwrap();
+    let mut names = rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0);
+    names.any(|name| name == entity)
+}
+
+/// A trail that came all at once and then rests gets its snapshots as soon as it may.
+#[test]
+fn events_that_had_not_settled_get_their_snapshots_later() {
+    const ENTITY: &str = "shop/order/rested";
+    let settled_after = Duration::from_secs(2);
+    let patience =
+        Patience { settled_after, late_after: Duration::from_secs(1), ..Patience::default() };
+    cluster::run(Box::pin(async {
+        let [store] = cluster::opened::<1>(patience);
+        let begun = cluster::now();
+        let event = |number: i64| {
+            let time = Time::from_nanos(begun.nanos() + number);
+            cluster::event(ENTITY, time, "status", number)
+        };
+        let batch: Vec<KnownEvent> = (0..1_500).map(event).collect();
+        store.write(&batch).await.unwrap();
+        store.tend().await.unwrap();
+        let asked = Instant::now();
+        while !has_snapshots(ENTITY).await {
+            assert!(asked.elapsed() < Duration::from_secs(30), "none was made");
+            store.tend().await.unwrap();
+        }
+        let state = store.state_at(&batch[0].event.entity, OrderKey::MAX, None).await.unwrap();
+        assert_eq!(state, store.entity(&batch[0].event.entity).await.unwrap().map(|it| it.state));
+    }));
+}
