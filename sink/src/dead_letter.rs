@@ -339,6 +339,7 @@ mod tests {
     fn only_a_long_value_is_shortened_and_its_length_is_told() {
         let short = truncated(message(vec![7; TRUNCATED_BYTES], &[]));
         assert_eq!(short.payload().map(<[u8]>::len), Some(TRUNCATED_BYTES));
+        assert_eq!(headers(&short), [("statetrail-truncated".to_owned(), "65536".to_owned())]);
         let long = truncated(message(vec![7; TRUNCATED_BYTES + 1], &[("a", "b")]));
         assert_eq!(long.payload().map(<[u8]>::len), Some(TRUNCATED_BYTES));
         let expected = [("a", "b"), ("statetrail-truncated", "65537")];

@@ -102,7 +102,7 @@ impl CassandraStore {
         let Notes { late, noted } = self.notes(&mut items, now);
         // Before the events themselves: once a late event is there, no snapshot made before may
         // be used.
-        self.send_all(cut(&late, |a, b| a.shard == b.shard, |_| 64).map(Request::Late)).await?;
+        self.send_late(&late).await?;
         let mut by_span: Vec<&Item<'_>> = items.iter().collect();
         by_span.sort_by_key(|item| (item.home.timeline_shard, item.span));
         let mut by_entity: Vec<&Item<'_>> = items.iter().collect();
@@ -202,27 +202,24 @@ impl CassandraStore {
         let late_before = before(now, patience.late_after);
         let late_until = after(now, patience.late_for);
         let registered = self.registered();
-        let of_one = |a: &Item<'_>, b: &Item<'_>| (a.home, a.bucket) == (b.home, b.bucket);
-        for run in items.chunk_by_mut(of_one) {
+        for run in items.chunk_by_mut(is_same_pair) {
             // In the order of keys, so that the first one is the earliest.
             let item = &mut run[0];
-            let (shard, bucket, first) = (item.home.shard, item.bucket, item.known.event.time);
-            let name = &item.known.event.entity;
-            let entity = name.as_str();
+            let (bucket, first) = (item.bucket, item.known.event.time);
             let pair = Pair::new(item.home.hash, bucket);
             let before = registered.noted(pair);
             let nothing = Noted { first: Time::MAX, late_until: Time::MIN };
             let mut noted = before.unwrap_or(nothing);
-            let time_to_live = self.bucket_time_to_live(name.namespace(), bucket, now);
             if before.is_none_or(|before| first < before.first) {
                 noted.first = first;
-                item.noted_for = Some(time_to_live);
+                let namespace = item.known.event.entity.namespace();
+                item.noted_for = Some(self.bucket_time_to_live(namespace, bucket, now));
             }
             // A note has to hold until these very events are written.
             let soon = after(now, patience.late_for / 2);
             if first < late_before && noted.late_until < soon {
                 noted.late_until = late_until;
-                notes.late.push(LateRow { shard, entity, bucket, until: late_until, time_to_live });
+                notes.late.push(self.late_row(item, late_until, now));
             }
             if before != Some(noted) {
                 notes.noted.push((pair, noted));
@@ -240,18 +237,26 @@ impl CassandraStore {
         }
         let (late_before, until) =
             (before(now, patience.late_after), after(now, patience.late_for));
-        let of_one = |a: &Item<'_>, b: &Item<'_>| (a.home, a.bucket) == (b.home, b.bucket);
-        let runs = items.chunk_by(of_one).map(|run| &run[0]);
-        let late = runs.filter(|first| first.known.event.time < late_before);
-        let rows: Vec<LateRow<'_>> = late
-            .map(|first| {
-                let (shard, bucket, name) =
-                    (first.home.shard, first.bucket, &first.known.event.entity);
-                let time_to_live = self.bucket_time_to_live(name.namespace(), bucket, now);
-                LateRow { shard, entity: name.as_str(), bucket, until, time_to_live }
-            })
-            .collect();
-        self.send_all(cut(&rows, |a, b| a.shard == b.shard, |_| 64).map(Request::Late)).await
+        let firsts = items.chunk_by(is_same_pair).map(|run| &run[0]);
+        let late = firsts.filter(|first| first.known.event.time < late_before);
+        let rows: Vec<LateRow<'_>> = late.map(|first| self.late_row(first, until, now)).collect();
+        self.send_late(&rows).await
+    }
+
+    /// The note that events may come late into an item's bucket until then.
+    fn late_row<'a>(&self, item: &Item<'a>, until: Time, now: Time) -> LateRow<'a> {
+        let (bucket, name) = (item.bucket, &item.known.event.entity);
+        LateRow {
+            shard: item.home.shard,
+            entity: name.as_str(),
+            bucket,
+            until,
+            time_to_live: self.bucket_time_to_live(name.namespace(), bucket, now),
+        }
+    }
+
+    async fn send_late(&self, rows: &[LateRow<'_>]) -> Result<(), Failure> {
+        self.send_all(cut(rows, |a, b| a.shard == b.shard, |_| 64).map(Request::Late)).await
     }
 
     /// Sends requests, some of them at a time; ends with the first that fails.
@@ -412,6 +417,10 @@ fn add_cell<'a>(row: &mut StateRow<'a>, field: &'a str, by: OrderKey, value: Opt
         }
         None => unset.push(field),
     }
+}
+
+fn is_same_pair(a: &Item<'_>, b: &Item<'_>) -> bool {
+    (a.home, a.bucket) == (b.home, b.bucket)
 }
 
 fn is_same_bucket(a: &Item<'_>, b: &Item<'_>) -> bool {
