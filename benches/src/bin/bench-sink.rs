@@ -11,10 +11,12 @@
 //!
 //! `half-load-pN` is the time from Kafka to stored at half of the first case's rate;
 //! `growth-million-N` is the N-th million into one store; `waiting-memory` is the most that the
-//! sink has resident while Cassandra is stopped and millions of events wait.
+//! sink has resident while Cassandra is stopped and millions of events wait: the usual ones, and
+//! two kinds that take more memory than their messages have bytes.
 //!
-//! Arguments: the number of events (500000), then which parts, all but the last two if none is
-//! named: names of spreads, `half-load`, and with a number of millions `growth=20` and `waiting=5`.
+//! Arguments: the number of events (500000), then which parts, all but those with a number if none
+//! is named: names of spreads, `half-load`, and with a number of millions `growth=20`, `waiting=5`,
+//! `waiting-small=5` and `waiting-wide=1`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +31,7 @@ use statetrail_benches::sink::run::Sink;
 use statetrail_benches::sink::servers::{Servers, Used};
 use statetrail_benches::sink::topic;
 use statetrail_benches::{Better, Case, Report};
-use statetrail_event::{Event, Time};
+use statetrail_event::{Change, Event, Time};
 use statetrail_servers::released_program;
 use tokio::sync::mpsc::channel;
 
@@ -49,6 +51,12 @@ const WARM_UP: usize = 200_000;
 const AROUND_THE_STOP: u64 = 200_000;
 /// How long Cassandra is stopped. The sink has read as much as it may long before.
 const STOPPED_FOR: Duration = Duration::from_secs(30);
+/// What waits meanwhile is made of the usual events.
+type Form = fn(Event) -> Event;
+const WAITING: [(&str, Form); 3] =
+    [("waiting", |event| event), ("waiting-small", small), ("waiting-wide", wide)];
+/// Fields that a wide event sets.
+const WIDE_FIELDS: i64 = 100;
 /// Events before half a load is measured.
 const BEFORE_HALF_LOAD: usize = 20_000;
 const HALF_LOAD_SECONDS: f64 = 30.0;
@@ -86,8 +94,10 @@ async fn main() -> Result<()> {
         if let Some(millions) = part.strip_prefix("growth=") {
             bench.growth(millions.parse()?).await?;
         }
-        if let Some(millions) = part.strip_prefix("waiting=") {
-            bench.waiting(millions.parse()?).await?;
+        for (name, form) in WAITING {
+            if let Some(millions) = part.strip_prefix(name).and_then(|it| it.strip_prefix('=')) {
+                bench.waiting(name, millions.parse()?, form).await?;
+            }
         }
     }
     bench.report.write()?;
@@ -271,12 +281,12 @@ impl Bench {
     }
 
     /// Cassandra stops while millions of events wait.
-    async fn waiting(&mut self, millions: usize) -> Result<()> {
-        let name = "waiting";
+    async fn waiting(&mut self, case: &str, millions: usize, form: Form) -> Result<()> {
+        let name = &case.replace('-', "_");
         let store = self.servers.make_store(name, RATE).await?.place();
         let brokers = self.servers.kafka.brokers().to_owned();
         topic::make(&brokers, name).await?;
-        let events = Events::new(SPREADS[0], now());
+        let events = Events::new(SPREADS[0], now()).map(form);
         topic::fill(&brokers, name, events.take(millions * 1_000_000))?;
         let mut sink = Sink::start(&self.sink, &brokers, name, &store)?;
         sink.wait_for_events(AROUND_THE_STOP)?;
@@ -284,7 +294,8 @@ impl Bench {
         thread::sleep(STOPPED_FOR);
         self.servers.cassandra.restart(0)?;
         sink.wait_for_events(2 * AROUND_THE_STOP)?;
-        self.alone("waiting-memory", "MiB", Better::Lower, mebibytes(sink.peak_bytes()));
+        let memory = mebibytes(sink.peak_bytes());
+        self.alone(&format!("{case}-memory"), "MiB", Better::Lower, memory);
         sink.stop()
     }
 
@@ -316,6 +327,19 @@ impl Bench {
         }
         sink.stop()
     }
+}
+
+/// Without its line, and with one change.
+fn small(mut event: Event) -> Event {
+    event.line = None;
+    event.changes.truncate(1);
+    event
+}
+
+/// With many short fields.
+fn wide(mut event: Event) -> Event {
+    event.changes = (0..WIDE_FIELDS).map(|field| Change::set(format!("f{field}"), field)).collect();
+    event
 }
 
 fn mebibytes(bytes: u64) -> f64 {

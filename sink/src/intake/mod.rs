@@ -37,7 +37,7 @@ use crate::offsets::{Offsets, PartitionKey, Unit};
 use crate::settings::Settings;
 use crate::work::Done;
 use crate::writer::now as clock;
-use budget::{Budget, Pressure};
+use budget::{Budget, Pressure, counted_bytes};
 use partitions::Leaving;
 pub use stop::Ended;
 
@@ -49,9 +49,6 @@ pub const WRITERS: usize = 2;
 const MESSAGES_IN_A_ROW: usize = 500;
 /// The longest wait for a message, so that signals are seen.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
-/// What a message takes besides its key and value, for the budget: its place in a batch and what
-/// its event takes beyond the text.
-const MESSAGE_OVERHEAD_BYTES: usize = 100;
 
 /// What the reading thread works with.
 pub struct Intake {
@@ -240,10 +237,11 @@ impl Intake {
             return;
         }
         self.metrics.messages.inc();
-        let bytes = bytes_of(message) + MESSAGE_OVERHEAD_BYTES;
-        self.state.budget.take(bytes);
         self.state.events.clear();
-        match read_into(&mut self.state.reader, message, &mut self.state.events) {
+        let read = read_into(&mut self.state.reader, message, &mut self.state.events);
+        let bytes = counted_bytes(bytes_of(message), &self.state.events);
+        self.state.budget.take(bytes);
+        match read {
             Ok(()) => self.add_to_batch(key, message, bytes),
             Err(error) => self.send_dead_letter(key, message, bytes, &error),
         }
