@@ -169,6 +169,10 @@ impl Client {
 
     fn tell_place(&mut self) -> Bytes {
         self.told = Some(Instant::now());
+        if let Some(place) = self.spot.and_then(|spot| self.hub.ring().place_at_end(spot).cloned())
+        {
+            self.place = place;
+        }
         frames::place(&self.place)
     }
 

@@ -86,6 +86,12 @@ impl Ring {
         self.batches.get(at).cloned()
     }
 
+    /// The place of whoever goes on at that spot, if it is behind all that was read. Where nothing
+    /// comes for long, it moves on all the same, so that it does not get too old to go on from.
+    pub(crate) fn place_at_end(&self, spot: Spot) -> Option<&ArrivalCursor> {
+        self.end_place.as_ref().filter(|_| spot.batch == self.end())
+    }
+
     /// Where to go on behind a place, if it is one that the ring knows.
     pub(crate) fn find(&self, place: &ArrivalCursor) -> Option<Spot> {
         if self.end_place.as_ref() == Some(place) {
@@ -138,6 +144,17 @@ mod tests {
         }
         assert_eq!(ring.batch(1).unwrap().next, place(9));
         assert!(ring.batch(2).is_none());
+    }
+
+    #[test]
+    fn the_place_of_who_waits_at_the_end_moves_on_though_nothing_comes() {
+        let mut ring = Ring::default();
+        ring.push(batch(3, 5));
+        let waiting = ring.find(&place(5)).unwrap();
+        ring.read_up_to(place(6));
+        assert_eq!(ring.place_at_end(waiting), Some(&place(6)));
+        ring.push(batch(6, 7));
+        assert_eq!(ring.place_at_end(waiting), None, "there is something to read before");
     }
 
     #[test]
