@@ -4,6 +4,8 @@
 //! Each figure is user CPU of the whole process over the same file, minus that of a run without a
 //! filter. With `WAMRC`, the filter compiled ahead of time is measured too. Before anything is
 //! measured, both filters must make the same events of the same lines.
+//! Bytes are those of events and their keys as they go to Kafka, beside the records as JSON; `shop-*`
+//! are bytes of lines as the sample shop writes them.
 //! Arguments pick what is measured: the number of lines, words that names must hold.
 
 use std::collections::BTreeMap;
@@ -13,12 +15,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use statetrail_benches::edge::run::{Bench, Way};
+use statetrail_benches::edge::shop::{self, ShopLines};
 use statetrail_benches::edge::workload::{Kind, Workload};
 use statetrail_benches::{Better, Case, Report, median};
 
 const LINES: usize = 400_000;
 /// Lines of which the events are compared.
 const COMPARED: usize = 2_000;
+/// Lines of the shop of which the bytes are counted.
+const SHOP_LINES: usize = 20_000;
 const ROUNDS: usize = 3;
 /// Beyond this many, a run of Lua takes so long that one is enough.
 const RULES_ONCE: usize = 100;
@@ -32,6 +37,12 @@ fn main() -> Result<()> {
     for workload in workloads() {
         if words.iter().all(|word| workload.name().contains(word)) {
             measure(&bench, &workload, lines, &mut report)?;
+        }
+    }
+    for percent in [0, 10, 50, 100] {
+        let name = format!("shop-kubernetes-match{percent}");
+        if words.iter().all(|word| name.contains(word)) {
+            shop_bytes(&bench, &name, percent, &mut report)?;
         }
     }
     let of = |rules: usize| report.value_of(&format!("text-match10-rules{rules}"));
@@ -85,14 +96,27 @@ fn measure(bench: &Bench, workload: &Workload, lines: usize, report: &mut Report
     }
     add(format!("{name}-floor"), floor, None);
     add(format!("{name}-none"), none, None);
-    add_bytes(report, &name, event_bytes, record_bytes);
+    add_bytes(report, &name, COMPARED, event_bytes, record_bytes);
     println!("  {:.2} of Lua, {:.2} of the floor", ours / lua, ours / floor);
     Ok(())
 }
 
+/// What goes to Kafka of the sample shop's lines.
+fn shop_bytes(bench: &Bench, name: &str, percent: usize, report: &mut Report) -> Result<()> {
+    fs::write(bench.path().join("rules/rules.yaml"), shop::RULES)?;
+    let sample = bench.path().join("sample");
+    // Half of the shop's lines change something.
+    let telling =
+        ShopLines::new(3 * SHOP_LINES as u64)?.write_records(&sample, SHOP_LINES, percent)?;
+    let (events, bytes) = records(bench, Way::Ours)?;
+    ensure!(events.len() == telling, "{} lines gave events, not {telling}", events.len());
+    add_bytes(report, name, SHOP_LINES, bytes, fs::metadata(&sample)?.len());
+    Ok(())
+}
+
 /// What goes to Kafka for a line on average, keys included, beside the record as JSON.
-fn add_bytes(report: &mut Report, name: &str, events: usize, records: u64) {
-    let a_line = |bytes: f64| bytes / COMPARED as f64;
+fn add_bytes(report: &mut Report, name: &str, lines: usize, events: usize, records: u64) {
+    let a_line = |bytes: f64| bytes / lines as f64;
     report.add(Case {
         name: format!("{name}-bytes"),
         value: a_line(events as f64),
@@ -117,16 +141,30 @@ fn same_events(bench: &Bench, workload: &Workload) -> Result<(usize, u64)> {
     Ok((bytes, fs::metadata(bench.path().join("sample"))?.len()))
 }
 
-/// The events of the sample by their times, without their ids, and how many bytes they have.
-fn events(bench: &Bench, way: Way) -> Result<(BTreeMap<String, Value>, usize)> {
+/// What comes out for the sample, and how many bytes of it go to Kafka.
+fn records(bench: &Bench, way: Way) -> Result<(Vec<Value>, usize)> {
     let path = bench.path().join("events");
     fs::write(&path, "")?;
     bench.run(way, "sample", Some("events"))?;
-    let (mut events, mut ids, mut bytes) = (BTreeMap::new(), Vec::new(), 0);
+    let (mut records, mut bytes) = (Vec::new(), 0);
     for record in fs::read_to_string(&path)?.lines() {
         let record: Value = serde_json::from_str(record)?;
-        let text = record["event"].as_str().context("a record without an event")?;
-        bytes += text.len() + record["key"].as_str().map_or(0, str::len);
+        bytes += text_of(&record)?.len() + record["key"].as_str().map_or(0, str::len);
+        records.push(record);
+    }
+    Ok((records, bytes))
+}
+
+fn text_of(record: &Value) -> Result<&str> {
+    record["event"].as_str().context("a record without an event")
+}
+
+/// The events of the sample by their times, without their ids, and how many bytes they have.
+fn events(bench: &Bench, way: Way) -> Result<(BTreeMap<String, Value>, usize)> {
+    let (records, bytes) = records(bench, way)?;
+    let (mut events, mut ids) = (BTreeMap::new(), Vec::new());
+    for record in records {
+        let text = text_of(&record)?;
         let mut event: Value = serde_json::from_str(text)?;
         let id = event.as_object_mut().and_then(|event| event.remove("id"));
         ids.push(id.context("an event without an id")?.to_string());

@@ -2,4 +2,5 @@
 
 pub mod floor;
 pub mod run;
+pub mod shop;
 pub mod workload;

@@ -178,7 +178,7 @@ fn noise(random: &mut Random) -> String {
 }
 
 /// As the kubernetes filter adds it for an ordinary pod.
-fn kubernetes() -> serde_json::Value {
+pub(super) fn kubernetes() -> serde_json::Value {
     json!({
         "pod_name": "checkout-7d9f6c5b8-x2x7k", "namespace_name": "shop",
         "pod_id": "6f9619ff-8b86-4011-b42d-00c04fc964ff", "pod_ip": "10.244.3.17",
