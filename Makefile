@@ -2,6 +2,7 @@
 
 CARGO ?= cargo
 SERVERS = $(CARGO) run --quiet -p statetrail-servers --
+PROGRAMS = $(CARGO) build --release --quiet -p statetrail-cli -p statetrail-sink -p statetrail-shop
 
 .PHONY: help demo playground stack stack-down test check k8s-check wasm-target bench-extract bench-import bench-sink bench-query bench-serve bench-edge filter filter-ahead fuzz
 
@@ -12,22 +13,24 @@ demo: ## a shop's day: import its logs, compare with its truth, show answers, se
 	$(CARGO) run --release --quiet -p statetrail-cli -- demo
 
 stack: ## Kafka, Cassandra and a sink between them to play with, until `make stack-down`; needs Java 17 and Maven
-	$(CARGO) build --release --quiet -p statetrail-cli -p statetrail-sink -p statetrail-shop
+	$(PROGRAMS)
 	$(SERVERS) up target/release/statetrail target/release/statetrail-sink
 
 stack-down: ## end what `make stack` started
 	$(SERVERS) down
 
-# Tests that break no server share those that run beside them.
+# Tests that break no server share those that run beside them. Tests of the released programs come last, so
+# that those are built while the others wait for their servers.
 test: wasm-target ## every test
-	$(SERVERS) run $(CARGO) test --workspace --features statetrail-k8s-check/released
+	$(CARGO) test --workspace --no-run
+	@nice -n 19 $(PROGRAMS) & trap "kill $$! 2>/dev/null" EXIT INT TERM; $(SERVERS) run $(CARGO) test --workspace
 
 k8s-check: ## manifests, images, compose file, alerts, dashboard and their documents; needs Go, Python and Maven
 	$(CARGO) test -p statetrail-k8s-check
 
 check: wasm-target ## formatting, lints and documentation, warnings as errors
 	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --workspace --all-targets --features statetrail-k8s-check/released -- -D warnings
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p statetrail-filter --target wasm32-wasip1 --profile filter -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
