@@ -28,7 +28,7 @@ use anyhow::Result;
 use statetrail_benches::sink::bare::{BareInsert, BareTables, from_channel, from_memory};
 use statetrail_benches::sink::events::{Events, Spread};
 use statetrail_benches::sink::run::Sink;
-use statetrail_benches::sink::servers::{Servers, Used};
+use statetrail_benches::sink::servers::{Servers, Used, Watch};
 use statetrail_benches::sink::topic;
 use statetrail_benches::{Better, Case, Report};
 use statetrail_event::{Change, Event, Time};
@@ -188,27 +188,36 @@ impl Bench {
         let brokers = self.servers.kafka.brokers().to_owned();
         topic::make(&brokers, keyspace).await?;
         topic::fill(&brokers, keyspace, events)?;
+        self.servers.settle().await?;
         let watch = self.servers.watch()?;
         let mut sink = Sink::start(&self.sink, &brokers, keyspace, &store)?;
         sink.wait_for_events(count)?;
         let own = sink.cpu_time()?;
-        let used = Used { own, resident: sink.peak_bytes(), ..watch.used()? };
+        let used = Used { own, resident: sink.peak_bytes(), ..self.used_since(&watch).await? };
         let rows = sink.metric("sink_store_rows_total")?;
         let requests = sink.metric("sink_store_requests_total")?;
         sink.stop()?;
         Ok((used, rows / requests))
     }
 
+    /// What was used, Cassandra's work behind the scenes included, but not the wait for it.
+    async fn used_since(&self, watch: &Watch<'_>) -> Result<Used> {
+        let used = watch.used()?;
+        self.servers.settle().await?;
+        Ok(Used { cassandra: watch.used()?.cassandra, ..used })
+    }
+
     async fn bare(&self, keyspace: &str, all: &Arc<Vec<Event>>, at_once: usize) -> Result<Used> {
         let session = Arc::new(self.servers.session().await?);
         let insert = BareInsert::prepare(session, &format!("{keyspace}_bare")).await?;
+        self.servers.settle().await?;
         let watch = self.servers.watch()?;
         let write = move |all: Arc<Vec<Event>>, index: usize| {
             let insert = insert.clone();
             async move { insert.write(&all[index]).await }
         };
         from_memory(all.clone(), at_once, write).await?;
-        watch.used()
+        self.used_since(&watch).await
     }
 
     async fn bare_tables(
@@ -219,13 +228,14 @@ impl Bench {
     ) -> Result<Used> {
         let session = Arc::new(self.servers.session().await?);
         let tables = BareTables::prepare(session, &format!("{keyspace}_bare")).await?;
+        self.servers.settle().await?;
         let watch = self.servers.watch()?;
         let write = move |all: Arc<Vec<Event>>, index: usize| {
             let tables = tables.clone();
             async move { tables.write(&all[index]).await }
         };
         from_memory(all.clone(), at_once, write).await?;
-        watch.used()
+        self.used_since(&watch).await
     }
 
     async fn bare_from_kafka(&self, keyspace: &str, at_once: usize) -> Result<Used> {
@@ -234,12 +244,13 @@ impl Bench {
         let (sender, receiver) = channel(8);
         let (brokers, topic) = (self.servers.kafka.brokers().to_owned(), keyspace.to_owned());
         let count = self.events;
+        self.servers.settle().await?;
         let watch = self.servers.watch()?;
         let reader = thread::spawn(move || topic::drain(&brokers, &topic, count, &sender));
         from_channel(receiver, at_once, insert).await?;
         let ended = reader.join();
         ended.map_err(|_| anyhow::anyhow!("the reader of the topic panicked"))??;
-        watch.used()
+        self.used_since(&watch).await
     }
 
     /// Half a minute at half of the rate that the sink reached first, once it is at work: what waits

@@ -10,6 +10,11 @@ use statetrail_store::cassandra::{Address, Plan, Retention, migrate};
 
 use crate::process::cpu_time_of;
 
+/// The pools of Cassandra's that write tables anew.
+const BEHIND_THE_SCENES: [&str; 2] = ["CompactionExecutor", "MemtableFlushWriter"];
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// The servers of a run.
 pub struct Servers {
     /// Where messages wait.
@@ -90,6 +95,19 @@ impl Servers {
         SessionBuilder::new().known_nodes(nodes).build().await.context("a session")
     }
 
+    /// Waits until Cassandra has no more to do for what was written before, a minute at most.
+    ///
+    /// # Errors
+    /// When it does not tell what it is doing.
+    pub async fn settle(&self) -> Result<()> {
+        let session = self.session().await?;
+        let begun = Instant::now();
+        while works_behind_the_scenes(&session).await? && begun.elapsed() < SETTLED_WITHIN {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
     /// Begins to measure the work of this process.
     ///
     /// # Errors
@@ -118,6 +136,19 @@ impl Watch<'_> {
             resident: 0,
         })
     }
+}
+
+/// Whether Cassandra compacts or flushes tables.
+async fn works_behind_the_scenes(session: &Session) -> Result<bool> {
+    let asked = "SELECT name, active_tasks, pending_tasks FROM system_views.thread_pools";
+    let result = session.query_unpaged(asked, ()).await?.into_rows_result()?;
+    for row in result.rows::<(&str, i32, i32)>()? {
+        let (name, active, pending) = row?;
+        if BEHIND_THE_SCENES.contains(&name) && active + pending > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn cpu_of_this_process() -> Result<Duration> {
