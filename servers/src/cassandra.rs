@@ -1,6 +1,7 @@
 //! One Cassandra node, or a cluster of three.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::{fs, ptr};
 
@@ -14,6 +15,10 @@ use crate::{Error, folders, java};
 
 /// Names nodes to use instead of our own.
 pub(crate) const VARIABLE: &str = "CASSANDRA_NODES";
+
+const TOOL_HEAP_MIB: u32 = 128;
+/// Where nodes take commands.
+const LOCALHOST: &str = "127.0.0.1";
 
 const ARTEFACTS: Artefacts =
     Artefacts { name: "cassandra-5.0.6", pom: include_str!("../cassandra/pom.xml") };
@@ -35,6 +40,8 @@ pub struct CassandraOptions {
     /// An acknowledged write survives a SIGKILL of its node (`commitlog_sync: batch`). Without, as
     /// Cassandra comes, the last writes before it are gone on that node.
     pub survives_kill: bool,
+    /// The first node takes commands of [`Cassandra::nodetool`].
+    pub nodetool: bool,
 }
 
 impl Default for CassandraOptions {
@@ -45,6 +52,7 @@ impl Default for CassandraOptions {
             password: false,
             tls: false,
             survives_kill: false,
+            nodetool: false,
         }
     }
 }
@@ -65,6 +73,8 @@ pub struct Cassandra {
 struct Own {
     data: TempDir,
     keystore: Option<Keystore>,
+    jmx_port: Option<u16>,
+    jars: PathBuf,
 }
 
 /// What the nodes of a cluster share.
@@ -75,6 +85,7 @@ struct Cluster<'a> {
     storage_port: u16,
     native_port: u16,
     keystore: Option<&'a Keystore>,
+    jmx_port: Option<u16>,
 }
 
 impl Cassandra {
@@ -134,6 +145,38 @@ impl Cassandra {
             return Err(Error::NotOurs { variable: VARIABLE });
         }
         self.nodes.get(index).ok_or(Error::NoNode { index, nodes: self.nodes.len() })
+    }
+
+    /// What Cassandra's own tool does with the first node, which was started for it
+    /// ([`CassandraOptions::nodetool`]). Returns what it prints.
+    ///
+    /// # Errors
+    /// When the node was not started for it, or refuses.
+    pub fn nodetool(&self, arguments: &[&str]) -> Result<String, Error> {
+        let own = self.own.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })?;
+        let what = format!("nodetool {}", arguments.join(" "));
+        let Some(port) = own.jmx_port else {
+            let output = "the node was not started for it".to_owned();
+            return Err(Error::Tool { what, output });
+        };
+        let folder = own.data.path().display();
+        let mut tool = Command::new(java::java()?);
+        tool.args(java::arguments(TOOL_HEAP_MIB, false));
+        tool.arg(format!("@{folder}/{}/java.options", node_name(0)));
+        // Where it notes what it was asked.
+        tool.arg(format!("-Duser.home={folder}"));
+        tool.arg("-cp").arg(own.jars.join("*")).arg("org.apache.cassandra.tools.NodeTool");
+        tool.args(["--port", &port.to_string()]).args(arguments);
+        java::run(&what, &mut tool)
+    }
+
+    /// The folder with a folder of files for each table of a keyspace, on a node.
+    ///
+    /// # Errors
+    /// When the cluster was named by `CASSANDRA_NODES`.
+    pub fn tables_folder(&self, index: usize, keyspace: &str) -> Result<PathBuf, Error> {
+        let own = self.own.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })?;
+        Ok(own.data.path().join(node_name(index)).join("data").join(keyspace))
     }
 
     /// Every node, none if the cluster was named by `CASSANDRA_NODES`.
@@ -199,8 +242,10 @@ impl Cassandra {
         let addresses: Vec<&str> = hosts.iter().map(String::as_str).collect();
         let keystore =
             options.tls.then(|| Keystore::create(data.path(), &addresses)).transpose()?;
+        let jmx_port = options.nodetool.then(|| free_port(&[LOCALHOST]));
         let cluster = Cluster {
             options,
+            jmx_port,
             storage_port: free_port(&addresses),
             native_port: free_port(&addresses),
             keystore: keystore.as_ref(),
@@ -215,7 +260,8 @@ impl Cassandra {
         for node in &nodes {
             node.wait_until_ready()?;
         }
-        let started = Self { nodes, contact_points, own: Some(Own { data, keystore }) };
+        let own = Own { data, keystore, jmx_port, jars: jars.to_owned() };
+        let started = Self { nodes, contact_points, own: Some(own) };
         started.wait_until_joined()?;
         Ok(started)
     }
@@ -229,7 +275,7 @@ impl Cluster<'_> {
         logs: &Path,
         jars: &Path,
     ) -> Result<Server, Error> {
-        let name = format!("cassandra-{index}");
+        let name = node_name(index);
         let folder = data.join(&name);
         fs::create_dir(&folder).map_err(Error::file("create", &folder))?;
         folders::write(&folder.join("cassandra.yaml"), &self.settings(index, &folder))?;
@@ -244,7 +290,7 @@ impl Cluster<'_> {
         Server::start(Launch {
             name,
             program: java::java()?,
-            arguments: self.arguments(&folder, jars),
+            arguments: self.arguments(index, &folder, jars),
             data: data.to_path_buf(),
             logs: logs.to_path_buf(),
             ready,
@@ -252,8 +298,10 @@ impl Cluster<'_> {
     }
 
     /// Java's arguments.
-    fn arguments(&self, folder: &Path, jars: &Path) -> Vec<String> {
+    fn arguments(&self, index: usize, folder: &Path, jars: &Path) -> Vec<String> {
         let mut arguments = java::arguments(self.options.heap_mib, self.options.for_measuring);
+        let jmx_port = self.jmx_port.filter(|_| index == 0);
+        arguments.extend(jmx_port.map(|port| format!("-Dcassandra.jmx.local.port={port}")));
         let folder = folder.display();
         arguments.extend([
             format!("-javaagent:{}", jars.join(AGENT).display()),
@@ -309,6 +357,10 @@ client_encryption_options:
         keystore.path().display(),
         Keystore::PASSWORD
     )
+}
+
+fn node_name(index: usize) -> String {
+    format!("cassandra-{index}")
 }
 
 fn host(index: usize) -> String {
