@@ -282,6 +282,22 @@ impl Source {
         self.container_parts().map(|(_, container)| container)
     }
 
+    /// The names that the URI of a log is made of, as they were before they were encoded: the
+    /// namespace, and pod and container if it is a container's. `None` if neither
+    /// [`Source::container_uri`] nor [`Source::namespace_uri`] makes such a URI.
+    pub fn log_names(&self) -> Option<Vec<String>> {
+        let parts = self.uri.strip_prefix('/')?.split('/');
+        let names: Vec<String> = parts.map(decoded).collect::<Option<_>>()?;
+        let has_names = names.iter().all(|name| !name.is_empty());
+        let uri = match names.as_slice() {
+            [namespace] => Source::namespace_uri(namespace),
+            [namespace, pod, container] => Source::container_uri(namespace, pod, container),
+            _ => return None,
+        };
+        // Another producer may have encoded them otherwise; its lines would get other ids.
+        (has_names && uri == self.uri).then_some(names)
+    }
+
     fn container_parts(&self) -> Option<(&str, &str)> {
         let mut parts = self.uri.strip_prefix('/')?.split('/');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -301,6 +317,23 @@ fn push_encoded(uri: &mut String, part: &str) {
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }
+}
+
+/// What [`push_encoded`] made the part of; `None` if it made no such part.
+fn decoded(part: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let high = char::from(rest.next()?).to_digit(16)?;
+                let low = char::from(rest.next()?).to_digit(16)?;
+                (high * 16 + low) as u8
+            }
+            _ => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
 }
 
 impl Event {

@@ -40,6 +40,19 @@ impl Origin {
         Origin::new(namespace, "", uri, node, file)
     }
 
+    /// Where a line of that source came from, so that its events are of the same source again; `None`
+    /// if that is no log, as when another producer made the event.
+    pub fn of_source(source: &Source) -> Option<Origin> {
+        let (node, file) = (source.node.as_deref(), source.file.as_deref());
+        match source.log_names()?.as_slice() {
+            [namespace] => Some(Origin::plain(Some(namespace), node, file)),
+            [namespace, pod, container] => {
+                Some(Origin::container(ContainerName { namespace, pod, container }, node, file))
+            }
+            _ => None,
+        }
+    }
+
     fn new(
         namespace: Option<&str>,
         container: &str,

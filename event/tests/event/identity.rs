@@ -127,6 +127,17 @@ proptest! {
         let source = Source { uri, ..Source::default() };
         prop_assert!(source.pod().is_some() && source.container().is_some());
     }
+
+    /// What a log is called can be read from its URI.
+    #[test]
+    fn a_log_s_uri_tells_its_names(
+        namespace in generate::name(), pod in generate::name(), container in generate::name(),
+    ) {
+        let names = |uri: String| Source { uri, ..Source::default() }.log_names();
+        let uri = Source::container_uri(&namespace, &pod, &container);
+        prop_assert_eq!(names(uri), Some(vec![namespace.clone(), pod, container]));
+        prop_assert_eq!(names(Source::namespace_uri(&namespace)), Some(vec![namespace]));
+    }
 }
 
 #[test]
@@ -138,4 +149,17 @@ fn pod_and_container_are_read_from_a_container_s_uri_only() {
         assert_eq!((source(uri).pod(), source(uri).container()), (None, None), "{uri}");
     }
     assert_eq!(Source::container_uri("shop", "a b", "é"), "/shop/a%20b/%C3%A9");
+}
+
+#[test]
+fn a_uri_of_another_form_tells_no_names() {
+    for uri in ["", "/", "//", "/shop/", "/shop/a", "/shop//a", "/a/b/c/d", "https://example.com"] {
+        let source = Source { uri: uri.to_owned(), ..Source::default() };
+        assert_eq!(source.log_names(), None, "{uri}");
+    }
+    // Encoded otherwise than by us, or what is encoded is no text.
+    for uri in ["/sh%6Fp", "/caf%c3%a9", "/sh p", "/%FF", "/%", "/%4", "/%zz", "/%+1"] {
+        let source = Source { uri: uri.to_owned(), ..Source::default() };
+        assert_eq!(source.log_names(), None, "{uri}");
+    }
 }
