@@ -1,7 +1,7 @@
 //! The address of a store: which kind it is, and where.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::cassandra::{self, CassandraStore};
@@ -89,6 +89,20 @@ impl fmt::Display for StoreAddress {
 }
 
 impl StoreAddress {
+    /// Whether both lead to the same store. Two names of a cluster that no node is known by twice are
+    /// taken for two clusters.
+    pub fn is_same_place(&self, other: &StoreAddress) -> bool {
+        match (self, other) {
+            (StoreAddress::Sqlite(a), StoreAddress::Sqlite(b)) => {
+                // A file that does not exist yet has no other name.
+                let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+                real(a) == real(b)
+            }
+            (StoreAddress::Cassandra(a), StoreAddress::Cassandra(b)) => a.is_same_place(b),
+            _ => false,
+        }
+    }
+
     /// Opens the store for writing and reading. A file is created if need be, its folder has to
     /// exist; a keyspace is made by [`cassandra::migrate()`].
     ///
@@ -133,5 +147,30 @@ mod tests {
         }
         let secret = "cassandra://u:secret@db/trail".parse::<StoreAddress>().unwrap_err();
         assert!(!secret.to_string().contains("secret"), "{secret}");
+    }
+
+    #[test]
+    fn a_store_is_known_by_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, there) = (folder.path().join("a.db"), folder.path().join("b.db"));
+        std::fs::write(&here, "").unwrap();
+        let sqlite = |path: &Path| StoreAddress::Sqlite(path.to_owned());
+        assert!(sqlite(&here).is_same_place(&sqlite(&folder.path().join("./a.db"))));
+        assert!(!sqlite(&here).is_same_place(&sqlite(&there)));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&here, &there).unwrap();
+            assert!(sqlite(&here).is_same_place(&sqlite(&there)));
+        }
+        let cluster = "cassandra://127.0.0.1,127.0.0.2:9043/trail";
+        let is_same = |other: &str| {
+            let address: StoreAddress = cluster.parse().unwrap();
+            address.is_same_place(&other.parse().unwrap())
+        };
+        assert!(is_same("cassandra://127.0.0.2:9043/trail?consistency=one"));
+        assert!(is_same("cassandra://localhost:9042/trail"), "another name of a node");
+        assert!(!is_same("cassandra://127.0.0.1/other"));
+        assert!(!is_same("cassandra://127.0.0.1:9043/trail"));
+        assert!(!is_same("sqlite:trail"));
     }
 }

@@ -12,6 +12,8 @@
 //!
 //! A password never stands in the address, because addresses are shown and logged.
 
+use std::collections::HashSet;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -155,6 +157,18 @@ impl Address {
     /// How the store is named to people: its nodes and keyspace.
     pub fn place(&self) -> String {
         format!("{SCHEME}{}/{}", self.nodes.join(","), self.keyspace)
+    }
+
+    /// Whether both are the same keyspace, reached by a node that both name, however they call it.
+    pub(crate) fn is_same_place(&self, other: &Address) -> bool {
+        if self.keyspace != other.keyspace {
+            return false;
+        }
+        let addresses = |node: &String| node.to_socket_addrs().into_iter().flatten();
+        let ours: HashSet<SocketAddr> = self.nodes.iter().flat_map(addresses).collect();
+        let mut theirs = other.nodes.iter().flat_map(addresses);
+        other.nodes.iter().any(|node| self.nodes.contains(node))
+            || theirs.any(|address| ours.contains(&address))
     }
 }
 
