@@ -96,18 +96,27 @@ Examples:
   statetrail import --rules rules/ /var/log/dpkg.log
   statetrail import --rules rules/ /var/log/containers/*.log
   journalctl -o short-iso | statetrail import --rules sshd.yaml -
+  statetrail import --rules new/ --from sqlite:trail.db --store sqlite:by-new-rules.db
 
 Files may be compressed with gzip or zstd. Importing a file again adds only what is new, so a \
 log that has grown is simply imported again. A plain line without a time belongs to the line \
-before it and has its time.")]
+before it and has its time.
+
+With --from the past is rebuilt by other rules without the logs: out of the lines that gave \
+events and so are kept with them.")]
 pub struct ImportArgs {
     /// The logs; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "from", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Rule files, or folders of them; may be given more than once
     #[arg(long, required = true, value_name = "FILE-OR-FOLDER")]
     pub rules: Vec<PathBuf>,
-    /// The namespace of the lines [default: by the kubelet's name of the file, else by the rules]
+    /// Read no logs, but the lines that another store kept: sqlite:PATH or
+    /// cassandra://HOST:PORT/KEYSPACE
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["files", "format", "time_format"])]
+    pub from: Option<String>,
+    /// The namespace of the lines [default: by the kubelet's name of the file, else by the rules];
+    /// with --from, only lines of that namespace
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
     /// How each line is wrapped [default: found from the first lines]

@@ -18,16 +18,24 @@ const DEMO_FILE: &str = "demo.db";
 /// When the address is wrong, or there is no data folder.
 pub fn store_address(typed: Option<&str>) -> Result<StoreAddress, Failure> {
     match typed {
-        Some(typed) => typed.parse().map_err(|error| wrong_address(&error)),
+        Some(typed) => typed_address("--store", typed),
         None => Ok(StoreAddress::Sqlite(own_folder()?.join(FILE))),
     }
 }
 
-fn wrong_address(error: &StoreAddressError) -> Failure {
-    let failure = Failure::new(Exit::Usage, format!("--store {error}"));
+/// The address that was typed behind an option.
+///
+/// # Errors
+/// When it is wrong.
+pub fn typed_address(option: &str, typed: &str) -> Result<StoreAddress, Failure> {
+    typed.parse().map_err(|error| wrong_address(option, &error))
+}
+
+fn wrong_address(option: &str, error: &StoreAddressError) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("{option} {error}"));
     match error {
         StoreAddressError::KindMissing(path) => {
-            failure.hint(format!("write --store sqlite:{path}"))
+            failure.hint(format!("write {option} sqlite:{path}"))
         }
         StoreAddressError::Cassandra { .. } => failure,
         _ => {
@@ -55,14 +63,6 @@ fn own_folder() -> Result<PathBuf, Failure> {
 ///
 /// # Errors
 /// When that is not possible.
-pub fn create_store(typed: Option<&str>) -> Result<Box<dyn EventStore>, Failure> {
-    create_store_at(&store_address(typed)?)
-}
-
-/// The same for an address.
-///
-/// # Errors
-/// When that is not possible.
 pub fn create_store_at(address: &StoreAddress) -> Result<Box<dyn EventStore>, Failure> {
     if let StoreAddress::Sqlite(path) = address
         && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
@@ -83,6 +83,21 @@ pub fn create_store_at(address: &StoreAddress) -> Result<Box<dyn EventStore>, Fa
 pub fn open_store(typed: Option<&str>) -> Result<Box<dyn EventStore>, Failure> {
     let address = store_address(typed)?;
     open(&address, address.open_read_only())
+}
+
+/// Opens a store that exists, to read lines of it for another one.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn open_source(address: &StoreAddress) -> Result<Box<dyn EventStore>, Failure> {
+    prepare_for(address)?;
+    block_on(address.open_read_only()).map_err(|error| match error {
+        StoreError::Missing { place } => {
+            Failure::new(Exit::Store, format!("{place}: there is no store"))
+                .hint("--from names the store that has the lines")
+        }
+        error => store_failure(error),
+    })
 }
 
 fn open(

@@ -119,6 +119,59 @@ fn every_command_answers_as_on_a_file() {
     status(4, &["show", "o-1"]);
 }
 
+/// The lines that a cluster kept give by other rules what the logs would have given, in a file; and
+/// those of the file in a cluster.
+#[test]
+fn the_past_is_rebuilt_out_of_a_cluster_and_into_one() {
+    let place = Place::new();
+    let logs: Vec<String> =
+        shop(&place).into_iter().map(|path| path.display().to_string()).collect();
+    let rules = fs::read_to_string(place.path("shop.yaml")).unwrap();
+    let corrected = rules.replace("status: cancelled", "status: called-off");
+    assert_ne!(corrected, rules);
+    place.write("new/shop.yaml", corrected);
+    let (kept, rebuilt) = (address("kept"), address("rebuilt"));
+    migrate(&place, &kept, &[]).expect_code(0);
+    migrate(&place, &rebuilt, &[]).expect_code(0);
+    let run =
+        |command: &[&str]| place.run([command, &["-o", "json"]].concat()).expect_code(0).json();
+    let of_logs = |rules: &str, store: &str| {
+        let logs: Vec<&str> = logs.iter().map(String::as_str).collect();
+        run(&[&["import", "--rules", rules, "--store", store][..], &logs].concat())
+    };
+    let of_store = |from: &str, store: &str| {
+        run(&["import", "--rules", "new", "--from", from, "--store", store])
+    };
+    of_logs("shop.yaml", &kept);
+    of_logs("new", "sqlite:fresh.db");
+    let facts = |store: &str| {
+        let mut events = without_own(run(&["events", "--store", store]));
+        for event in events.as_array_mut().unwrap() {
+            // Of a line that two files have, either may be named.
+            event.as_object_mut().unwrap().remove("file");
+        }
+        events
+    };
+    let fresh = facts("sqlite:fresh.db");
+
+    let report = of_store(&kept, "sqlite:of-cluster.db");
+    assert_eq!(report["events_new"].as_u64(), Some(fresh.as_array().unwrap().len() as u64));
+    assert!(facts("sqlite:of-cluster.db") == fresh, "out of a cluster");
+    of_store("sqlite:of-cluster.db", &rebuilt);
+    assert!(facts(&rebuilt) == fresh, "into a cluster");
+    assert_eq!(of_store("sqlite:of-cluster.db", &rebuilt)["events_new"], 0, "once more");
+    let known_at = |store: &str| {
+        let events = run(&["events", "--store", store, "--limit", "500"]);
+        let of = |event: &Value| (event["id"].clone(), event["known_at"].clone());
+        events.as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(known_at(&rebuilt), known_at(&kept));
+    place
+        .run(["import", "--rules", "new", "--from", &kept, "--store", &kept])
+        .expect_code(2)
+        .expect_error("is both where lines are read and where events shall go");
+}
+
 #[test]
 fn migrate_tells_what_it_made_in_every_form() {
     let place = Place::new();

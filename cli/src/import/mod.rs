@@ -5,12 +5,16 @@
 //!         `---------- extract, its own thread -----'               `- write, two threads
 //! ```
 //!
+//! The lines that another store kept may stand in the place of logs (`kept.rs`).
+//!
 //! A store can prepare one batch while it writes another. The channel holds nothing that nobody
 //! waits for and a batch is bounded, so memory does not grow with the logs.
 
+mod batch;
 mod counts;
 mod extract;
 mod interrupt;
+mod kept;
 mod plan;
 mod progress;
 mod report;
@@ -29,13 +33,18 @@ use statetrail_store::KnownEvent;
 
 use crate::clock::time_of_timestamp;
 use crate::failure::{Exit, Failure};
+use batch::Filling;
+pub use batch::{Batch, LogPart};
 pub use counts::{FailedLines, LineCounts};
-pub use extract::{Batch, Extraction, LogPart};
+pub use extract::Extraction;
 pub use interrupt::stop_on_interrupt;
+pub use kept::KeptLines;
+use kept::Reextraction;
 pub use plan::{PlannedLog, plan};
 pub use progress::{Progress, ProgressChoice};
 pub use report::{
-    EventCounts, Extent, FailureReport, LogReport, Report, RuleReport, grouped, rule_reports,
+    EventCounts, Extent, FailureReport, LogHead, LogReport, Report, RuleReport, grouped,
+    rule_reports,
 };
 
 /// Batches that wait between the threads. One is being filled and [`WRITERS`] are being stored,
@@ -53,17 +62,23 @@ const GRACE: Duration = Duration::from_secs(1);
 /// An import that is ready to run.
 pub struct Import {
     /// What to read.
-    pub logs: Vec<PlannedLog>,
+    pub lines: Lines,
     /// The rules.
-    pub rules: Arc<RuleSet>,
-    /// How to read.
-    pub settings: ReadSettings,
+    pub rules: RuleSet,
     /// Lines from before that time are passed over.
     pub since: Option<Time>,
     /// Set from outside to end early.
     pub stop: Arc<AtomicBool>,
     /// How to show how far it is.
     pub progress: ProgressChoice,
+}
+
+/// Where an import takes lines from.
+pub enum Lines {
+    /// Logs, and how to read them.
+    OfLogs(Vec<PlannedLog>, ReadSettings),
+    /// Another store.
+    Kept(KeptLines),
 }
 
 /// How an import ended.
@@ -85,20 +100,17 @@ impl Import {
         store: impl Fn(&[KnownEvent]) -> Result<u64, Failure> + Sync,
     ) -> Result<Imported, Failure> {
         let start = Instant::now();
-        let Import { logs, rules, settings, since, stop, progress } = self;
-        let sizes: Option<u64> = logs.iter().map(|log| log.stored_bytes).sum();
+        let Import { lines, rules, since, stop, progress } = self;
+        let (read_of, heads, sizes) = (lines.read_of(), lines.heads(), lines.stored_bytes());
+        let rule_names: Vec<String> = rules.rule_names().map(str::to_owned).collect();
         let (sender, receiver) = sync_channel(BATCHES_WAITING_MAX);
         let (spent_sender, spent_receiver) = channel();
-        let extraction = Extraction {
-            logs: logs.clone(),
-            rules: Arc::clone(&rules),
-            settings,
-            since,
-            stop: stop.clone(),
-        };
+        let to_stop = Arc::clone(&stop);
         let reader = thread::Builder::new()
             .name("reader".to_owned())
-            .spawn(move || extraction.run(&sender, &spent_receiver))
+            .spawn(move || {
+                lines.read(rules, since, to_stop, Filling::new(&sender, &spent_receiver));
+            })
             .map_err(|error| Failure::new(Exit::Failed, format!("no thread to read: {error}")))?;
         let writing = Writing {
             batches: Mutex::new(Some(receiver)),
@@ -117,10 +129,58 @@ impl Import {
         end(reader)?;
         let Written { parts, events, rules: (_, counts), failure: store_failure } = writing.end();
         let interrupted = stop.load(Ordering::Relaxed) && store_failure.is_none();
-        let rules = rule_reports(rules.rule_names(), &counts);
+        let rules = rule_reports(rule_names.iter().map(String::as_str), &counts);
         let parts: Vec<LogPart> = parts.into_iter().map(|(_, part)| part).collect();
-        let report = Report::new(&logs, &parts, events, rules, start.elapsed(), interrupted);
+        let read = (read_of, &*heads);
+        let report = Report::new(read, &parts, events, rules, start.elapsed(), interrupted);
         Ok(Imported { report, store_failure })
+    }
+}
+
+impl Lines {
+    /// The word for what they are read of.
+    fn read_of(&self) -> &'static str {
+        match self {
+            Lines::OfLogs(..) => "log",
+            Lines::Kept(_) => "store",
+        }
+    }
+
+    /// What is known before anything is read.
+    fn heads(&self) -> Vec<LogHead> {
+        match self {
+            Lines::OfLogs(logs, _) => logs
+                .iter()
+                .map(|log| LogHead { log: log.place.to_string(), has_rules: log.scope.is_some() })
+                .collect(),
+            Lines::Kept(kept) => {
+                vec![LogHead { log: kept.address.to_string(), has_rules: false }]
+            }
+        }
+    }
+
+    /// How many bytes there are, as they are stored, if that is known.
+    fn stored_bytes(&self) -> Option<u64> {
+        match self {
+            Lines::OfLogs(logs, _) => logs.iter().map(|log| log.stored_bytes).sum(),
+            Lines::Kept(_) => None,
+        }
+    }
+
+    /// The reading half.
+    fn read(
+        self,
+        rules: RuleSet,
+        since: Option<Time>,
+        stop: Arc<AtomicBool>,
+        filling: Filling<'_>,
+    ) {
+        match self {
+            Lines::OfLogs(logs, settings) => {
+                Extraction { logs, rules, settings, since, stop }.run(filling);
+            }
+            Lines::Kept(lines) => Reextraction { lines, rules, since, stop }.run(filling),
+        }
     }
 }
 
@@ -156,7 +216,7 @@ impl Writing<'_> {
         spent: Sender<Vec<KnownEvent>>,
     ) {
         while let Some(mut batch) = self.next_batch() {
-            match write(&mut batch.events, store) {
+            match write(&mut batch, store) {
                 Ok(new) => self.note(&mut batch, new),
                 Err(failure) => {
                     lock(&self.written).failure.get_or_insert(failure);
@@ -212,18 +272,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Hands events to the store. Returns how many are new.
 fn write(
-    events: &mut [KnownEvent],
+    batch: &mut Batch,
     store: &impl Fn(&[KnownEvent]) -> Result<u64, Failure>,
 ) -> Result<u64, Failure> {
-    if events.is_empty() {
+    if batch.events.is_empty() {
         return Ok(0);
     }
-    // Known is what is in the store; the batch may have waited for its turn.
-    let known_at = time_of_timestamp(Timestamp::now());
-    for known in events.iter_mut() {
-        known.known_at = known_at;
+    if !batch.known_before {
+        // Known is what is in the store; the batch may have waited for its turn.
+        let known_at = time_of_timestamp(Timestamp::now());
+        for known in &mut batch.events {
+            known.known_at = known_at;
+        }
     }
-    store(events)
+    store(&batch.events)
 }
 
 impl Written {

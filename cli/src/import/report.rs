@@ -4,12 +4,12 @@ use std::io::Write;
 use std::time::Duration;
 
 use serde::Serialize;
-use statetrail_input::{Format, LineFailure};
+use statetrail_input::LineFailure;
 use statetrail_rules::RuleCount;
 
+use super::batch::LogPart;
 use super::counts::LineCounts;
-use super::extract::LogPart;
-use super::plan::PlannedLog;
+use super::kept::KEPT;
 use crate::failure::Failure;
 use crate::output::{Output, OutputFormat, printable};
 
@@ -49,6 +49,20 @@ pub struct Report {
     pub lines_per_second: u64,
     /// Whether it was asked to end early.
     pub interrupted: bool,
+    /// Events of the other store that no rule made of a line, and that are left where they are.
+    pub passed_over: u64,
+    /// What lines were read of: `log` or `store`.
+    #[serde(skip)]
+    read_of: &'static str,
+}
+
+/// What is known of a log before it is read.
+#[derive(Clone, Debug)]
+pub struct LogHead {
+    /// What was typed for it.
+    pub log: String,
+    /// Whether any rule applies to its lines, if that is known.
+    pub has_rules: bool,
 }
 
 /// What became of one log.
@@ -56,7 +70,7 @@ pub struct Report {
 pub struct LogReport {
     /// What was typed for it.
     pub log: String,
-    /// How its lines are wrapped; `null` if it could not be opened.
+    /// How its lines are wrapped, or that a store kept them; `null` if it could not be opened.
     pub format: Option<&'static str>,
     /// See [`Report`], as the following.
     pub lines: u64,
@@ -130,7 +144,7 @@ pub struct EventCounts {
 impl Report {
     /// Puts together what is known at the end.
     pub fn new(
-        planned: &[PlannedLog],
+        (read_of, heads): (&'static str, &[LogHead]),
         parts: &[LogPart],
         events: EventCounts,
         rules: Vec<RuleReport>,
@@ -138,9 +152,9 @@ impl Report {
         interrupted: bool,
     ) -> Report {
         let part_of = |log: usize| parts.iter().find(|part| part.log == log);
-        let numbered = planned.iter().enumerate();
+        let numbered = heads.iter().enumerate();
         let logs: Vec<LogReport> =
-            numbered.map(|(number, log)| LogReport::new(log, part_of(number))).collect();
+            numbered.map(|(number, head)| LogReport::new(head, part_of(number))).collect();
         let mut total = LineCounts::default();
         for part in parts {
             total.add(&part.counts);
@@ -162,6 +176,8 @@ impl Report {
             seconds,
             lines_per_second: (total.lines as f64 / seconds.max(1e-9)) as u64,
             interrupted,
+            passed_over: parts.iter().map(|part| part.passed_over).sum(),
+            read_of,
         }
     }
 
@@ -215,7 +231,7 @@ impl Report {
             style.heading(grouped(self.lines)),
             noun(self.lines, "line"),
             self.logs.len(),
-            noun(self.logs.len() as u64, "log"),
+            noun(self.logs.len() as u64, self.read_of),
             self.seconds,
             grouped(self.lines_per_second),
         )?;
@@ -235,6 +251,11 @@ impl Report {
         }
         if self.pieces > 0 {
             writeln!(output, "  pieces     {:>13}  of longer lines", grouped(self.pieces))?;
+        }
+        if self.passed_over > 0 {
+            let passed = grouped(self.passed_over);
+            let events = noun(self.passed_over, "event");
+            writeln!(output, "  left       {passed:>13}  {events} that no rule made of a line")?;
         }
         if self.events_failed > 0 {
             let failed = format!("{:>13}", grouped(self.events_failed));
@@ -301,7 +322,7 @@ impl Report {
             let left: Vec<String> =
                 self.logs.iter().filter(is_left).map(|log| printable(&log.log).into()).collect();
             if !left.is_empty() {
-                let logs = noun(left.len() as u64, "log");
+                let logs = noun(left.len() as u64, self.read_of);
                 writeln!(
                     output,
                     "  {} {logs} {what}: {}",
@@ -345,6 +366,7 @@ impl LogReport {
             .map(|failed| failed.lines)
             .sum();
         match self {
+            _ if self.format == Some(KEPT) && self.lines == 0 => None,
             _ if !self.has_rules => Some("no rule applies to"),
             _ if self.lines == 0 || self.matched > 0 => None,
             _ if without_time == self.lines => {
@@ -356,7 +378,7 @@ impl LogReport {
     }
 
     /// Nothing is known of a log that was not begun.
-    fn new(planned: &PlannedLog, part: Option<&LogPart>) -> LogReport {
+    fn new(head: &LogHead, part: Option<&LogPart>) -> LogReport {
         let (none, begun) = (LogPart::default(), part.is_some_and(|part| part.format.is_some()));
         let part = part.unwrap_or(&none);
         let counts = &part.counts;
@@ -367,8 +389,8 @@ impl LogReport {
             failure: *failure,
         });
         LogReport {
-            log: planned.place.to_string(),
-            format: part.format.map(Format::name),
+            log: head.log.clone(),
+            format: part.format,
             lines: counts.lines,
             pieces: counts.pieces,
             matched: counts.matched,
@@ -376,7 +398,7 @@ impl LogReport {
             earlier: counts.earlier,
             failed: counts.failed_lines(),
             failures: failures.collect(),
-            has_rules: planned.scope.is_some(),
+            has_rules: head.has_rules || part.has_rules,
             error: part.error.clone(),
             extent: match (begun, part.ended) {
                 (false, _) => Extent::Nothing,

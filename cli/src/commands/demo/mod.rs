@@ -32,7 +32,7 @@ use super::serve::{Serving, no_threads, serve_until_a_signal};
 use crate::args::DemoArgs;
 use crate::clock::{Clock, time_of_timestamp};
 use crate::failure::{Exit, Failure};
-use crate::import::{Import, Imported, ProgressChoice, Report, grouped, plan};
+use crate::import::{Import, Imported, Lines, ProgressChoice, Report, grouped, plan};
 use crate::output::{Output, OutputFormat};
 use crate::rule_files::compile;
 use crate::store_place::{create_store_at, demo_store_path, store_address, store_failure};
@@ -214,15 +214,15 @@ fn empty_store(
 
 fn import(store: &dyn EventStore, folder: &Path, clock: &Clock) -> Result<Report, Failure> {
     let mut rules = shop_rules()?;
+    let settings = ReadSettings {
+        format: None,
+        time_format: None,
+        zone: clock.zone().clone(),
+        now: clock.now(),
+    };
     let import = Import {
-        logs: plan(&log_files(folder)?, None, &mut rules)?,
-        rules: Arc::new(rules),
-        settings: ReadSettings {
-            format: None,
-            time_format: None,
-            zone: clock.zone().clone(),
-            now: clock.now(),
-        },
+        lines: Lines::OfLogs(plan(&log_files(folder)?, None, &mut rules)?, settings),
+        rules,
         since: None,
         stop: Arc::default(),
         progress: ProgressChoice::Auto,
