@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::message::is_date;
 use crate::template::{Column, Parsed, Place, Template, columns, joints};
 use crate::token::Class;
 
@@ -102,7 +103,7 @@ fn may_be_ids(column: &Column<'_>) -> bool {
         Class::Mark | Class::Number | Class::Quantity => false,
         Class::Uuid | Class::Ip => true,
         Class::Int => is_long(DIGITS_MIN) && !is_epoch(column),
-        Class::Id => is_long(3),
+        Class::Id => is_long(3) && !column.values.iter().all(|value| is_date(value)),
         Class::Word => {
             let values: BTreeSet<&&str> = column.values.iter().collect();
             column.place.chunk >= 0 && values.len() >= NAMES_MIN

@@ -48,17 +48,25 @@ pub(crate) fn message_start(words: &Words<'_>) -> usize {
     if start < words.len() { start } else { 0 }
 }
 
-/// A clock's time or a date.
-fn is_time(chunk: &str) -> bool {
-    let bytes = chunk.as_bytes();
-    let shape = |window: &[u8], shape: &[u8]| {
-        window.iter().zip(shape).all(|(byte, wanted)| match wanted {
+/// Whether a text is shaped like another one, in which `0` stands for any digit.
+fn has_shape(text: &[u8], shape: &[u8]) -> bool {
+    text.len() == shape.len()
+        && text.iter().zip(shape).all(|(byte, wanted)| match wanted {
             b'0' => byte.is_ascii_digit(),
             _ => byte == wanted,
         })
-    };
-    bytes.windows(4).any(|window| shape(window, b"0:00"))
-        || bytes.windows(10).any(|window| shape(window, b"0000-00-00"))
+}
+
+/// A clock's time or a date.
+fn is_time(chunk: &str) -> bool {
+    let bytes = chunk.as_bytes();
+    bytes.windows(4).any(|window| has_shape(window, b"0:00"))
+        || bytes.windows(10).any(|window| has_shape(window, b"0000-00-00"))
+}
+
+/// A date and nothing else, which comes back in lines of all forms and is no id.
+pub(crate) fn is_date(text: &str) -> bool {
+    has_shape(text.as_bytes(), b"0000-00-00")
 }
 
 /// What may stand behind a time: `UTC`, `+0100`.

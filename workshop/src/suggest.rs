@@ -477,6 +477,18 @@ mod tests {
         assert_eq!(found, Some(("user", 7, 3)), "{suggested:#?}");
     }
 
+    /// The days of a log come back in lines of every form.
+    #[test]
+    fn dates_are_no_ids() {
+        let days = (10..20).flat_map(|day| {
+            ["run with x", "link y updated", "z removed"]
+                .map(|what| format!("alternatives 2026-11-{day} 10:00:0{}: {what}", day % 10))
+        });
+        let lines: Vec<String> = days.collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert!(suggest(&lines, "shop", 3).is_empty());
+    }
+
     #[test]
     fn several_files_work_together() {
         let lines: Vec<String> = (1000..1012)
