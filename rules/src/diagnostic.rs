@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use unicode_width::UnicodeWidthStr;
+
 /// A fault in a rule file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -171,7 +173,13 @@ impl fmt::Display for Severity {
     }
 }
 
-/// The whole message over several lines, without a newline at its end.
+/// Where the character with that number begins, from 0, or the end.
+fn place_of(text: &str, character: usize) -> usize {
+    text.char_indices().nth(character).map_or(text.len(), |(place, _)| place)
+}
+
+/// The whole message over several lines, without a newline at its end. What is below a character
+/// stands there in a terminal, which shows some in two columns and others in none.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.line.to_string();
@@ -180,15 +188,16 @@ impl fmt::Display for Diagnostic {
         writeln!(formatter, "{gutter}--> {}:{}:{}", self.file, self.line, self.column)?;
         writeln!(formatter, "{gutter} |")?;
         writeln!(formatter, "{number} | {}", self.text.trim_end())?;
+        write!(formatter, "{gutter} | ")?;
+        let (before, rest) = self.text.split_at(place_of(&self.text, self.column - 1));
+        let rest = rest.trim_end();
+        let (under, _) = rest.split_at(place_of(rest, self.width));
         // Tabs are kept, so that the caret stands below its character whatever a tab's width.
-        let before: String = self
-            .text
-            .chars()
-            .take(self.column - 1)
-            .map(|character| if character == '\t' { '\t' } else { ' ' })
-            .collect();
-        let visible = self.text.trim_end().chars().count().saturating_sub(self.column - 1).max(1);
-        write!(formatter, "{gutter} | {before}{}", "^".repeat(self.width.min(visible)))?;
+        for (number, part) in before.split('\t').enumerate() {
+            let tab = if number > 0 { "\t" } else { "" };
+            write!(formatter, "{tab}{:width$}", "", width = part.width())?;
+        }
+        write!(formatter, "{}", "^".repeat(under.width().max(1)))?;
         if let Some(expected) = &self.expected {
             write!(formatter, " {expected}")?;
         }

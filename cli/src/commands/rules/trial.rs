@@ -7,6 +7,7 @@ use statetrail_input::{Texts, read_texts};
 use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_rules::{NearMiss, RuleCount};
 use statetrail_workshop::{Form, Tried, forms};
+use unicode_width::UnicodeWidthStr;
 
 use super::{LINES_MAX, tell_left_out, trial_of};
 use crate::args::TryArgs;
@@ -200,6 +201,7 @@ fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> R
         None => {
             let before = line.get(..near.place).unwrap_or(line);
             let column = before.chars().count() + 1;
+            let columns = printable(before).width();
             if near.redacted {
                 return tell_near(
                     near,
@@ -207,9 +209,9 @@ fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> R
                     output,
                 );
             }
-            if output.fits(column + near.expected.chars().count() + 1) {
+            if wrap(&printable(line), output.width()).len() == 1 {
                 // Right below the line, so that one sees where it stops.
-                writeln!(output, "{:width$}{}", "", style.notable("^"), width = column - 1)?;
+                writeln!(output, "{:columns$}{}", "", style.notable("^"))?;
             }
             format!("at column {column}")
         }
