@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use clap::Parser;
 
-use crate::args::{Command, CommandLine, Shared};
+use crate::args::{Command, CommandLine, DlqCommand, RulesCommand, Shared};
 use crate::clock::Clock;
 use crate::commands::{
     Questioner, blame, canary, completions, demo, diff, dlq, events, find, import, log, ls,
@@ -56,6 +56,7 @@ fn run_command(
     shared: &Shared,
     output: &mut Output<'_>,
 ) -> Result<Exit, Failure> {
+    check_form(&command, shared.output)?;
     let clock = Clock::of_system(shared.utc, shared.tz.as_deref())?;
     let store = shared.store.as_deref();
     let open = || Questioner::open(store, &clock);
@@ -78,6 +79,32 @@ fn run_command(
         Command::Completions(args) => completions::run(&args, output),
     }
 }
+
+/// Refuses a form that the command's answer cannot have, before anything is done.
+fn check_form(command: &Command, form: OutputFormat) -> Result<(), Failure> {
+    use OutputFormat::{Csv, Json, Text};
+    let (has_form, why) = match command {
+        Command::Completions(_) => (form == Text, "completions are a script of the shell"),
+        Command::Rules(RulesCommand::Schema) => (matches!(form, Text | Json), "a schema is JSON"),
+        Command::Rules(RulesCommand::Fmt(args)) if args.is_filter() => {
+            (form == Text, "what is formatted is a rule file")
+        }
+        Command::Rules(RulesCommand::Check(args)) if args.github => {
+            (form == Text, "annotations of GitHub have a form of their own")
+        }
+        Command::Canary(_) | Command::Serve(_) | Command::Token(_) => (form != Csv, ONE_DOCUMENT),
+        Command::Dlq(DlqCommand::Show(_)) => (form != Csv, ONE_DOCUMENT),
+        _ => (true, ""),
+    };
+    if has_form {
+        return Ok(());
+    }
+    let message = format!("--output {} is not possible here: {why}", form.name());
+    Err(Failure::new(Exit::Usage, message).hint("leave it out, or choose another form"))
+}
+
+/// Why an answer cannot be rows.
+const ONE_DOCUMENT: &str = "the answer is one document, not rows";
 
 /// Help and version are no failure; everything else is told by clap on standard error.
 fn tell_usage(error: &clap::Error) -> Exit {

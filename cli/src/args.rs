@@ -1,6 +1,6 @@
 //! The command line: what may be typed, and its help.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -437,9 +437,10 @@ pub struct TryArgs {
     /// Show only lines that no rule takes
     #[arg(long)]
     pub unmatched: bool,
-    /// Show at most that many lines; all are counted
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
-    pub show: usize,
+    /// Show at most that many lines, all are counted; for people only, other forms hold all
+    /// [default: 20]
+    #[arg(long, value_name = "NUMBER")]
+    pub show: Option<usize>,
 }
 
 /// Lines to look at; more are seldom worth their memory.
@@ -501,6 +502,13 @@ pub struct FmtArgs {
     /// any
     #[arg(long)]
     pub check: bool,
+}
+
+impl FmtArgs {
+    /// Whether it reads standard input and writes to standard output.
+    pub fn is_filter(&self) -> bool {
+        self.paths.iter().any(|path| path == Path::new("-"))
+    }
 }
 
 /// See [`RulesCommand::Stats`].

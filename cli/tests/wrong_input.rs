@@ -75,6 +75,42 @@ fn rules_that_cannot_be_used() {
     }
 }
 
+/// What is asked for and cannot be had is refused before anything is done, not passed over.
+#[test]
+fn options_without_meaning_are_refused() {
+    let place = Place::with_log();
+    let json = ["-o", "json"];
+    for (command, form, why) in [
+        (&["completions", "bash"][..], "json", "completions are a script of the shell"),
+        (&["rules", "schema"], "csv", "a schema is JSON"),
+        (&["rules", "fmt", "-"], "jsonl", "what is formatted is a rule file"),
+        (&["rules", "check", "rules.yaml", "--github"], "json", "annotations of GitHub"),
+        (&["token", "--name", "x"], "csv", "the answer is one document, not rows"),
+        (&["serve"], "csv", "the answer is one document, not rows"),
+        (&["canary", "--log", "canary.log"], "csv", "the answer is one document, not rows"),
+        (&["dlq", "show", "0:17", "--brokers", "127.0.0.1:1"], "csv", "the answer is one document"),
+    ] {
+        let answer = place.run([command, &["--output", form]].concat()).expect_code(2);
+        let answer = answer.expect_error(&format!("--output {form} is not possible here: {why}"));
+        assert_eq!(answer.out, "", "{command:?}");
+    }
+    assert!(!place.path("canary.log").exists());
+    let schema = place.run([&["rules", "schema"][..], &json].concat()).expect_code(0);
+    assert_eq!(schema.json()["type"], "object");
+
+    let shown = ["rules", "try", "rules.yaml", "app.log", "--show", "3"];
+    place.run(shown).expect_code(0);
+    place
+        .run([&shown[..], &json].concat())
+        .expect_code(2)
+        .expect_error("--show has no meaning with --output json")
+        .expect_error("every line is in the answer");
+    for unknown in [&["rules", "try", "rules.yaml", "--shown", "3"][..], &["ls", "-o", "xml"]] {
+        let word = if unknown[0] == "ls" { "'xml'" } else { "'--shown'" };
+        place.run(unknown).expect_code(2).expect_error(word);
+    }
+}
+
 #[test]
 fn stores_that_cannot_be_used() {
     let place = Place::with_log();

@@ -32,6 +32,18 @@ pub enum OutputFormat {
     Csv,
 }
 
+impl OutputFormat {
+    /// The word that is typed for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            OutputFormat::Text => "text",
+            OutputFormat::Json => "json",
+            OutputFormat::Jsonl => "jsonl",
+            OutputFormat::Csv => "csv",
+        }
+    }
+}
+
 /// Where an answer goes, and in which form.
 ///
 /// A list is written with [`begin_list`](Output::begin_list), [`item`](Output::item) for each

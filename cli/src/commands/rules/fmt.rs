@@ -23,7 +23,7 @@ struct FileView<'a> {
 /// # Errors
 /// When a file cannot be read, written or formatted, or the output fails.
 pub(super) fn run(args: &FmtArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
-    if args.paths.iter().any(|path| path == Path::new("-")) {
+    if args.is_filter() {
         return filter(args, output);
     }
     let texts = read_rule_texts(&args.paths)?;

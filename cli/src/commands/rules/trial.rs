@@ -19,12 +19,20 @@ use crate::output::{Output, changes_on_one_line, printable, wrap, write_indented
 const LINES_OF_FORMS: usize = 20_000;
 /// Forms of unmatched lines that are shown.
 const FORMS: usize = 10;
+/// Lines that people are shown, unless they want another number.
+const SHOWN: usize = 20;
 
 /// Runs the command.
 ///
 /// # Errors
 /// When the rules or a log cannot be used, or the output fails.
 pub(super) fn run(args: &TryArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    if args.show.is_some() && !output.is_text() {
+        let message = format!("--show has no meaning with --output {}", output.format.name());
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("leave it out: every line is in the answer, for programs to choose from"));
+    }
+    let show = args.show.unwrap_or(SHOWN);
     let mut trial = trial_of(&args.rules, args.namespace.as_deref())?;
     let Texts { lines, skipped, more } = read_texts(&args.files, LINES_MAX)?;
     let mut unmatched: Vec<&str> = Vec::new();
@@ -37,7 +45,7 @@ pub(super) fn run(args: &TryArgs, output: &mut Output<'_>) -> Result<Exit, Failu
             unmatched.push(line);
         }
         let is_wanted = !args.unmatched || tried.matched.is_empty();
-        if !is_wanted || output.is_text() && shown == args.show {
+        if !is_wanted || output.is_text() && shown == show {
             continue;
         }
         let near = match tried.matched.is_empty() {
