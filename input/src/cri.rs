@@ -4,19 +4,18 @@ use memchr::memchr;
 use statetrail_event::Time;
 
 use crate::format::{Decoded, LinePlace, Malformed};
-use crate::partial::{Partial, Piece};
+use crate::partial::{Piece, Streams};
 
 /// Unwraps CRI lines and joins those that the runtime split, per stream.
 pub struct CriDecoder {
-    stdout: Partial,
-    stderr: Partial,
+    streams: Streams,
     bytes_max: usize,
 }
 
 impl CriDecoder {
     /// A decoder whose joined lines have at most `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> CriDecoder {
-        CriDecoder { stdout: Partial::default(), stderr: Partial::default(), bytes_max }
+        CriDecoder { streams: Streams::default(), bytes_max }
     }
 
     /// Unwraps one line that stands at `place`.
@@ -25,13 +24,12 @@ impl CriDecoder {
             return Decoded::Malformed(Malformed::NotCri);
         };
         let piece = Piece { time: cri.time, bytes: cri.text, place, last: cri.last };
-        let stream = if cri.stderr { &mut self.stderr } else { &mut self.stdout };
-        stream.push(piece, self.bytes_max)
+        self.streams.of(cri.stderr).push(piece, self.bytes_max)
     }
 
     /// At the end of the file: where each line began whose last piece never came.
     pub fn finish(&mut self) -> Vec<LinePlace> {
-        [&mut self.stdout, &mut self.stderr].into_iter().filter_map(Partial::finish).collect()
+        self.streams.finish()
     }
 }
 

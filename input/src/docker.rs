@@ -6,7 +6,7 @@ use serde::Deserialize;
 use statetrail_event::Time;
 
 use crate::format::{Decoded, LinePlace, Malformed};
-use crate::partial::{Partial, Piece};
+use crate::partial::{Piece, Streams};
 
 /// Docker splits lines that are longer than this, in bytes, and only those. A shorter piece that
 /// does not end with a line feed is the last thing that a process wrote.
@@ -14,8 +14,7 @@ const SPLIT_BYTES: usize = 16 * 1024;
 
 /// Unwraps Docker's JSON lines and joins those that Docker split, per stream.
 pub struct DockerDecoder {
-    stdout: Partial,
-    stderr: Partial,
+    streams: Streams,
     bytes_max: usize,
     /// The text of the line under way, if its escapes had to be resolved.
     text: String,
@@ -24,12 +23,7 @@ pub struct DockerDecoder {
 impl DockerDecoder {
     /// A decoder whose joined lines have at most `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> DockerDecoder {
-        DockerDecoder {
-            stdout: Partial::default(),
-            stderr: Partial::default(),
-            bytes_max,
-            text: String::new(),
-        }
+        DockerDecoder { streams: Streams::default(), bytes_max, text: String::new() }
     }
 
     /// Unwraps one line that stands at `place`.
@@ -49,13 +43,12 @@ impl DockerDecoder {
             None => (text, text.len() < SPLIT_BYTES),
         };
         let piece = Piece { time: docker.time, bytes: text.as_bytes(), place, last };
-        let stream = if docker.stderr { &mut self.stderr } else { &mut self.stdout };
-        stream.push(piece, self.bytes_max)
+        self.streams.of(docker.stderr).push(piece, self.bytes_max)
     }
 
     /// At the end of the file: where each line began whose last piece never came.
     pub fn finish(&mut self) -> Vec<LinePlace> {
-        [&mut self.stdout, &mut self.stderr].into_iter().filter_map(Partial::finish).collect()
+        self.streams.finish()
     }
 }
 

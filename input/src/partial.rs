@@ -70,8 +70,27 @@ impl Partial {
     }
 
     /// At the end of the file: where a line began whose last piece never came.
-    pub(super) fn finish(&mut self) -> Option<LinePlace> {
+    fn finish(&mut self) -> Option<LinePlace> {
         self.bytes.clear();
         self.first.take().map(|(_, place)| place)
+    }
+}
+
+/// The pieces of both streams of a container.
+#[derive(Default)]
+pub(super) struct Streams {
+    stdout: Partial,
+    stderr: Partial,
+}
+
+impl Streams {
+    /// Those of standard error, or those of standard output.
+    pub(super) fn of(&mut self, stderr: bool) -> &mut Partial {
+        if stderr { &mut self.stderr } else { &mut self.stdout }
+    }
+
+    /// At the end of the file: where each line began whose last piece never came.
+    pub(super) fn finish(&mut self) -> Vec<LinePlace> {
+        [&mut self.stdout, &mut self.stderr].into_iter().filter_map(Partial::finish).collect()
     }
 }
