@@ -83,8 +83,8 @@ fn stand_in_front(listen: &str, followers: usize) {
     }
 }
 
-#[test]
-fn the_live_tail_goes_on_where_it_was_when_the_server_was_away() {
+/// A page that follows and has shown order/o-71, and its server, which was killed then.
+fn tail_of_a_server_that_went_away() -> (Serving, Browser) {
     let mut serving = Serving::start(Log::shop(5));
     let events = Browser::open(&serving.address, Look::Desktop);
     events.go("/events?type=order");
@@ -93,6 +93,12 @@ fn the_live_tail_goes_on_where_it_was_when_the_server_was_away() {
     serving.import(Log::new().change(400_000, "order/o-71", "placed", ""));
     events.wait_text("#tail-rows", "o-71");
     serving.kill();
+    (serving, events)
+}
+
+#[test]
+fn the_live_tail_goes_on_where_it_was_when_the_server_was_away() {
+    let (mut serving, events) = tail_of_a_server_that_went_away();
     events.wait_text("#freshness", "the server does not answer");
     serving.import(Log::new().change(500_000, "order/o-72", "placed", ""));
     stand_in_front(serving.address.trim_start_matches("http://"), 6);
@@ -106,14 +112,7 @@ fn the_live_tail_goes_on_where_it_was_when_the_server_was_away() {
 
 #[test]
 fn a_live_tail_says_when_it_cannot_go_on_where_it_was() {
-    let mut serving = Serving::start(Log::shop(5));
-    let events = Browser::open(&serving.address, Look::Desktop);
-    events.go("/events?type=order");
-    events.click("#tail");
-    events.wait("return document.querySelector('#tail-table[data-follows]')");
-    serving.import(Log::new().change(400_000, "order/o-71", "placed", ""));
-    events.wait_text("#tail-rows", "o-71");
-    serving.kill();
+    let (mut serving, events) = tail_of_a_server_that_went_away();
     // Another store stands in its place, in which less has arrived.
     serving.remove_store();
     serving.import(Log::new().change(400_000, "order/o-1", "placed", ""));
