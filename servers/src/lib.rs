@@ -46,7 +46,9 @@ mod tls;
 pub use cassandra::{Cassandra, CassandraOptions};
 pub use error::Error;
 pub use fluent_bit::FluentBit;
+#[cfg(feature = "identities")]
+pub use identity::Identity;
 pub use kafka::{Kafka, KafkaOptions, Scram};
-pub use released::{filter_compiled_ahead, filter_module, released_program};
+pub use released::{filter_compiled_ahead, filter_module, released_copier, released_program};
 pub use server::Server;
 pub use stack::{Stack, StackFile};

@@ -25,20 +25,40 @@ pub fn released_program(name: &str) -> Result<PathBuf, Error> {
     let failed = |output: String| Error::Tool { what: what.to_owned(), output };
     let built = PROGRAMS.get_or_init(|| {
         let mut build = cargo("build");
-        build.args(["--release", "--quiet", "--message-format=json-render-diagnostics"]);
         build.args(["-p", "statetrail-cli", "-p", "statetrail-sink", "-p", "statetrail-shop"]);
-        let told = run(&mut build, what).map_err(|error| error.to_string())?;
-        Ok(told.lines().filter_map(executable).collect())
+        executables(&mut build, what).map_err(|error| error.to_string())
     });
     let programs = built.as_ref().map_err(|error| failed(error.clone()))?;
     let program = programs.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name));
     program.cloned().ok_or_else(|| failed(format!("cargo named no program {name}")))
 }
 
-/// The program that a line of cargo's tells of.
-fn executable(line: &str) -> Option<PathBuf> {
-    let message: Value = serde_json::from_str(line).ok()?;
-    message["executable"].as_str().map(PathBuf::from)
+/// Builds `copy`, the only program of the filter's image, which links no library, and returns its path.
+///
+/// # Errors
+/// When it does not build.
+pub fn released_copier() -> Result<PathBuf, Error> {
+    let what = "building the copier in release";
+    let host = run(Command::new("rustc").args(["--print", "host-tuple"]), what)?;
+    let mut build = cargo("build");
+    // With a target, the flags are for the program alone, not for what builds it.
+    build.args(["-p", "statetrail-copier", "--target", host.trim()]);
+    build.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    executables(&mut build, what)?.pop().ok_or_else(|| Error::Tool {
+        what: what.to_owned(),
+        output: "cargo named no program".to_owned(),
+    })
+}
+
+/// Builds in release, and returns the programs that cargo tells of.
+fn executables(build: &mut Command, what: &str) -> Result<Vec<PathBuf>, Error> {
+    build.args(["--release", "--quiet", "--message-format=json-render-diagnostics"]);
+    let told = run(build, what)?;
+    let executable = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    };
+    Ok(told.lines().filter_map(executable).collect())
 }
 
 /// Builds `statetrail_filter.wasm` with the profile that is shipped and returns its path.

@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
-use statetrail_k8s_check::{project_folder, succeed};
-use statetrail_servers::{filter_module, released_program};
+use anyhow::{Context, Result, bail};
+use statetrail_servers::{filter_module, released_copier, released_program};
 
 /// Names a folder that has them already: `statetrail`, `statetrail-sink`, `statetrail-shop`, `copy` and
 /// `statetrail_filter.wasm`.
@@ -47,29 +45,9 @@ fn find() -> Result<Released> {
         statetrail: released_program("statetrail")?,
         sink: released_program("statetrail-sink")?,
         shop: released_program("statetrail-shop")?,
-        copy: copier()?,
+        copy: released_copier()?,
         filter: filter_module()?,
     })
-}
-
-/// Builds the filter image's only program, which links no library.
-fn copier() -> Result<PathBuf> {
-    let host = succeed(Command::new("rustc").args(["--print", "host-tuple"]))?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--release", "-p", "statetrail-copier", "--message-format=json"]);
-    build.args(["--target", host.trim()]).current_dir(project_folder());
-    build.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", "-C target-feature=+crt-static");
-    // Not by `succeed`: its standard output is a page for every crate.
-    let output = build.output().context("cannot run cargo")?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cannot build the copier:\n{told}");
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let file = messages.lines().rev().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    file.context("cargo named no file of the copier")
 }
 
 /// Runs a program with variables of its own alone.
