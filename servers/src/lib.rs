@@ -34,6 +34,8 @@ mod cassandra;
 mod error;
 mod fluent_bit;
 mod folders;
+#[cfg(feature = "identities")]
+mod identity;
 mod jars;
 mod java;
 mod kafka;

@@ -4,16 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use openssl::asn1::Asn1Time;
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::PKey;
-use openssl::x509::{X509Builder, X509NameBuilder};
 use serde_json::Value;
 use statetrail_k8s_check::documents::commands;
 use statetrail_k8s_check::policy::{containers, pod_of};
 use statetrail_k8s_check::{name_of, overlays, project_folder, read_yaml, render};
+use statetrail_servers::Identity;
 
 use crate::binaries::{released, run, said};
 
@@ -24,27 +19,10 @@ fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// A certificate that is signed by itself, and its key, as PEM.
-fn identity() -> Result<(Vec<u8>, Vec<u8>)> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-    let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
-    let mut name = X509NameBuilder::new()?;
-    name.append_entry_by_text("CN", "user")?;
-    let name = name.build();
-    let mut certificate = X509Builder::new()?;
-    certificate.set_version(2)?;
-    certificate.set_subject_name(&name)?;
-    certificate.set_issuer_name(&name)?;
-    certificate.set_pubkey(&key)?;
-    certificate.set_not_before(&*Asn1Time::days_from_now(0)?)?;
-    certificate.set_not_after(&*Asn1Time::days_from_now(1)?)?;
-    certificate.sign(&key, MessageDigest::sha256())?;
-    Ok((certificate.build().to_pem()?, key.private_key_to_pem_pkcs8()?))
-}
-
 /// Lets the sink check settings, with files in the place of those that the cluster mounts.
 fn check_sink(variables: &[(String, String)], folder: &Path) -> Result<String> {
-    let (certificate, key) = identity()?;
+    let identity = Identity::own()?;
+    let (certificate, key) = (identity.certificate_pem()?, identity.key_pem()?);
     for (name, text) in [("ca.crt", &certificate), ("user.crt", &certificate), ("user.key", &key)] {
         fs::write(folder.join(name), text)?;
     }

@@ -3,17 +3,11 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use openssl::asn1::Asn1Time;
-use openssl::bn::{BigNum, MsbOption};
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
 use openssl::ssl::{HandshakeError, SslConnector, SslMethod, SslStream};
 use openssl::symm::Cipher;
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::{X509, X509NameBuilder};
+use statetrail_servers::Identity;
 
 use crate::common::Place;
 use crate::support::{Answer, Serving, exchange, get_request, token};
@@ -22,68 +16,20 @@ const STRICT: &str = "strict-transport-security";
 const FILES: [&str; 4] = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
 const PATH: &str = "/api/v1/state/shop/order/o-1042?at=2026-11-22T10:03:07Z";
 
-/// A certificate with its key.
-struct Identity {
-    certificate: X509,
-    key: PKey<Private>,
+/// A certificate that is signed by itself, for a server on this machine.
+fn own() -> Identity {
+    Identity::own().unwrap()
 }
 
-impl Identity {
-    /// Signed by itself, for a server on this machine.
-    fn own() -> Identity {
-        Identity::new("server", None, false)
-    }
-
-    /// Signed by an issuer, else by itself.
-    fn new(name: &str, issuer: Option<&Identity>, is_authority: bool) -> Identity {
-        let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-        let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
-        let mut subject = X509NameBuilder::new().unwrap();
-        subject.append_entry_by_text("CN", name).unwrap();
-        let subject = subject.build();
-        let mut serial = BigNum::new().unwrap();
-        serial.rand(64, MsbOption::ONE, false).unwrap();
-        let mut builder = X509::builder().unwrap();
-        builder.set_version(2).unwrap();
-        builder.set_serial_number(&serial.to_asn1_integer().unwrap()).unwrap();
-        builder.set_subject_name(&subject).unwrap();
-        let issuer_name = issuer.map_or(&*subject, |issuer| issuer.certificate.subject_name());
-        builder.set_issuer_name(issuer_name).unwrap();
-        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-        builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
-        builder.set_pubkey(&key).unwrap();
-        if is_authority {
-            let constraints = BasicConstraints::new().critical().ca().build().unwrap();
-            builder.append_extension(constraints).unwrap();
-        } else {
-            let mut names = SubjectAlternativeName::new();
-            let context = builder.x509v3_context(None, None);
-            let names = names.dns("localhost").ip("127.0.0.1").build(&context).unwrap();
-            builder.append_extension(names).unwrap();
-        }
-        let signing = issuer.map_or(&key, |issuer| &issuer.key);
-        builder.sign(signing, MessageDigest::sha256()).unwrap();
-        Identity { certificate: builder.build(), key }
-    }
-
-    fn certificate_pem(&self) -> Vec<u8> {
-        self.certificate.to_pem().unwrap()
-    }
-
-    fn key_pem(&self) -> Vec<u8> {
-        self.key.private_key_to_pem_pkcs8().unwrap()
-    }
-
-    /// Writes the files that a server is given.
-    fn write(&self, place: &Place) {
-        place.write("cert.pem", self.certificate_pem());
-        place.write("key.pem", self.key_pem());
-    }
+/// Writes the files that a server is given.
+fn write(identity: &Identity, place: &Place) {
+    place.write("cert.pem", identity.certificate_pem().unwrap());
+    place.write("key.pem", identity.key_pem().unwrap());
 }
 
 /// A server with a certificate of its own over the usual log.
 fn start(place: &Place, identity: &Identity, args: &[&str]) -> Serving {
-    identity.write(place);
+    write(identity, place);
     let serving = Serving::start(place, &[&FILES, args].concat());
     assert_eq!(serving.scheme, "https");
     serving
@@ -118,12 +64,12 @@ fn assert_answers(serving: &Serving, trusted: &X509) {
 
 #[test]
 fn who_trusts_the_certificate_gets_answers_and_nobody_else_does() {
-    let (place, identity) = (Place::with_log(), Identity::own());
+    let (place, identity) = (Place::with_log(), own());
     let serving = start(&place, &identity, &[]);
     assert_answers(&serving, &identity.certificate);
     let stream = shake(&serving, &identity.certificate, "localhost").unwrap();
     assert_eq!(stream.ssl().selected_alpn_protocol(), Some(&b"http/1.1"[..]));
-    let other = Identity::own();
+    let other = own();
     assert!(shake(&serving, &other.certificate, "127.0.0.1").is_err(), "another certificate");
     assert!(shake(&serving, &identity.certificate, "statetrail.example").is_err(), "another name");
     assert_answers(&serving, &identity.certificate);
@@ -133,19 +79,19 @@ fn who_trusts_the_certificate_gets_answers_and_nobody_else_does() {
 #[test]
 fn certificates_behind_the_first_lead_to_the_authority() {
     let place = Place::with_log();
-    let root = Identity::new("root", None, true);
-    let between = Identity::new("between", Some(&root), true);
-    let server = Identity::new("server", Some(&between), false);
-    server.write(&place);
+    let root = Identity::new("root", None, true).unwrap();
+    let between = Identity::new("between", Some(&root), true).unwrap();
+    let server = Identity::new("server", Some(&between), false).unwrap();
+    write(&server, &place);
     let alone = Serving::start(&place, &FILES);
     assert!(shake(&alone, &root.certificate, "127.0.0.1").is_err(), "nothing leads to the root");
-    place.write("cert.pem", [server.certificate_pem(), between.certificate_pem()].concat());
+    place.write("cert.pem", [&server, &between].map(|it| it.certificate_pem().unwrap()).concat());
     assert_answers(&Serving::start(&place, &FILES), &root.certificate);
 }
 
 #[test]
 fn the_token_of_a_browser_goes_over_tls_only() {
-    let (place, identity) = (Place::with_log(), Identity::own());
+    let (place, identity) = (Place::with_log(), own());
     let (token, table) = token(&place);
     place.write("tokens.toml", table);
     let form = format!("token={token}");
@@ -178,7 +124,7 @@ fn the_token_of_a_browser_goes_over_tls_only() {
 
 #[test]
 fn what_is_no_tls_is_refused() {
-    let (place, identity) = (Place::with_log(), Identity::own());
+    let (place, identity) = (Place::with_log(), own());
     let serving = start(&place, &identity, &[]);
     let plain = get_request(PATH, &[]);
     let long = vec![0; 1 << 20];
@@ -198,7 +144,7 @@ fn what_is_no_tls_is_refused() {
 #[test]
 fn a_handshake_that_stands_still_holds_nobody_up_and_is_let_go() {
     const STALLED: usize = 200;
-    let (place, identity) = (Place::with_log(), Identity::own());
+    let (place, identity) = (Place::with_log(), own());
     let serving = start(&place, &identity, &[]);
     let stall = |number| {
         let mut stream = serving.connect();
@@ -226,14 +172,14 @@ fn a_handshake_that_stands_still_holds_nobody_up_and_is_let_go() {
 
 #[test]
 fn files_that_cannot_be_used_are_told_in_one_line() {
-    let (place, identity, other) = (Place::with_log(), Identity::own(), Identity::own());
-    identity.write(&place);
+    let (place, identity, other) = (Place::with_log(), own(), own());
+    write(&identity, &place);
     place.write("text.pem", "no certificate\n");
-    let cut = identity.certificate_pem();
+    let cut = identity.certificate_pem().unwrap();
     place.write("cut.pem", &cut[..cut.len() / 2]);
     let garbled = String::from_utf8(cut).unwrap().replacen("MII", "AAA", 1);
     place.write("garbled.pem", garbled);
-    place.write("other.pem", other.key_pem());
+    place.write("other.pem", other.key_pem().unwrap());
     let locked = identity.key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret");
     place.write("locked.pem", locked.unwrap());
     for (certificate, key, said) in [
