@@ -101,6 +101,7 @@ impl From<StoreError> for Failure {
             | StoreError::Full { .. } => Exit::StoreDenied,
             StoreError::Missing { .. } | StoreError::NotMigrated { .. } => Exit::StoreMissing,
             StoreError::OtherFormat { .. }
+            | StoreError::Outdated { .. }
             | StoreError::OtherSettings { .. }
             | StoreError::NotAStore { .. }
             | StoreError::Damaged { .. } => Exit::StoreOther,

@@ -32,6 +32,19 @@ pub enum StoreError {
         /// The only format that this program knows.
         supported: i64,
     },
+    /// The store was made by an older version, and can be taken to this one's.
+    #[error(
+        "{place}: the store has format {found}, this program reads format {supported}; run \
+         statetrail migrate --store {place} with what was stated when it was made"
+    )]
+    Outdated {
+        /// The store.
+        place: String,
+        /// The store's format.
+        found: i64,
+        /// The format of this program.
+        supported: i64,
+    },
     /// Writing is not allowed.
     #[error("{place}: cannot be written: {reason}")]
     ReadOnly {

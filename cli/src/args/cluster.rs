@@ -14,7 +14,8 @@ Examples:
       --replication dc1=3 --retention 400d --retention shop=90d
 
 What is stated here stays as it is for the store's whole life. Repeating the command with the \
-same words changes nothing, with others it says what differs. A store in a file needs none of this.")]
+same words changes nothing, with others it says what differs. A store of an older version gets \
+what it lacks. A store in a file needs none of this.")]
 pub struct MigrateArgs {
     /// How many events a second are expected; sizes of partitions follow from it
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]

@@ -1,11 +1,11 @@
-//! `statetrail migrate`: makes a store in a cluster.
+//! `statetrail migrate`: makes a store in a cluster, or takes one of an older version to this one.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::Serialize;
 use statetrail_store::StoreAddress;
-use statetrail_store::cassandra::{self, Migrated, Plan, Retention, Settings};
+use statetrail_store::cassandra::{self, Migrated, Plan, Retention};
 
 use crate::args::MigrateArgs;
 use crate::failure::{Exit, Failure};
@@ -18,6 +18,8 @@ use crate::waiting::block_on;
 struct MigrateReport {
     store: String,
     created: bool,
+    /// The version that it had, if it was an older one.
+    upgraded_from: Option<i64>,
     settings: BTreeMap<&'static str, String>,
 }
 
@@ -39,11 +41,13 @@ pub fn run(
     let plan = plan(args)?;
     prepare_for(&address)?;
     let migrated = block_on(cassandra::migrate(cluster, &plan)).map_err(store_failure)?;
-    let (created, settings) = match migrated {
-        Migrated::Created(settings) => (true, settings),
-        Migrated::Unchanged(settings) => (false, settings),
+    let (created, upgraded_from, settings) = match migrated {
+        Migrated::Created(settings) => (true, None, settings),
+        Migrated::Unchanged(settings) => (false, None, settings),
+        Migrated::Upgraded { from, settings } => (false, Some(from), settings),
     };
-    write(&address, created, &settings, output)?;
+    let settings = settings.rows().into_iter().collect();
+    MigrateReport { store: address.to_string(), created, upgraded_from, settings }.write(output)?;
     Ok(Exit::Done)
 }
 
@@ -60,34 +64,33 @@ fn plan(args: &MigrateArgs) -> Result<Plan, Failure> {
     })
 }
 
-fn write(
-    address: &StoreAddress,
-    created: bool,
-    settings: &Settings,
-    output: &mut Output<'_>,
-) -> Result<(), Failure> {
-    let settings = settings.rows().into_iter().collect();
-    let report = MigrateReport { store: address.to_string(), created, settings };
-    if !output.is_text() {
-        return report.write(output);
-    }
-    match created {
-        true => writeln!(output, "{address}: made")?,
-        false => writeln!(output, "{address}: is there, as stated; nothing changed")?,
-    }
-    for (name, value) in &report.settings {
-        writeln!(output, "  {name:<16} {value}")?;
-    }
-    Ok(())
-}
-
 impl MigrateReport {
     fn write(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        if output.is_text() {
+            return self.write_text(output);
+        }
         if output.format != OutputFormat::Csv {
             return output.document(self);
         }
-        output.csv_row(["store", "created"].into_iter().chain(self.settings.keys().copied()))?;
-        let values = self.settings.values().cloned();
-        output.csv_row([self.store.clone(), self.created.to_string()].into_iter().chain(values))
+        let names = ["store", "created", "upgraded_from"].into_iter();
+        output.csv_row(names.chain(self.settings.keys().copied()))?;
+        let from = self.upgraded_from.map(|from| from.to_string()).unwrap_or_default();
+        let values = [self.store.clone(), self.created.to_string(), from].into_iter();
+        output.csv_row(values.chain(self.settings.values().cloned()))
+    }
+
+    fn write_text(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let store = &self.store;
+        match (self.created, self.upgraded_from) {
+            (true, _) => writeln!(output, "{store}: made")?,
+            (false, Some(from)) => {
+                writeln!(output, "{store}: had format {from}, has this one's now")?
+            }
+            (false, None) => writeln!(output, "{store}: is there, as stated; nothing changed")?,
+        }
+        for (name, value) in &self.settings {
+            writeln!(output, "  {name:<16} {value}")?;
+        }
+        Ok(())
     }
 }

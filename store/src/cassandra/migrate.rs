@@ -1,4 +1,5 @@
-//! Making a store, once, and checking it at every later start.
+//! Making a store, once, checking it at every later start, and taking one of an older version to
+//! this one.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +8,8 @@ use scylla::client::session::Session;
 use super::address::Address;
 use super::connect::{Failure, Purpose, connect};
 use super::reasons;
-use super::schema::{Replication, VERSION, tables};
-use super::settings::{Plan, Settings, VERSION_ROW, version_of, version_value};
+use super::schema::{Replication, VERSION, step, tables};
+use super::settings::{Plan, Settings, Standing, version_of, version_rows};
 use crate::StoreError;
 
 /// What [`migrate()`] did.
@@ -18,14 +19,22 @@ pub enum Migrated {
     Created(Settings),
     /// It was there, made with the same settings.
     Unchanged(Settings),
+    /// It was there, of an older version, and has this one's now.
+    Upgraded {
+        /// The version that it had.
+        from: i64,
+        /// Its settings, which stay.
+        settings: Settings,
+    },
 }
 
-/// Creates keyspace, tables and settings, or checks that they are there and fit. May be
-/// repeated, also after it was interrupted. Waits until the nodes agree on what there is.
+/// Creates keyspace, tables and settings, or checks that they are there and fit, and adds what an
+/// older version lacks. May be repeated, also after it was interrupted. Waits until the nodes
+/// agree on what there is.
 ///
 /// # Errors
 /// When the cluster cannot be reached, does not agree in time, does not allow it, or holds a
-/// store of another version or with other settings.
+/// store of a version that is not known or with other settings.
 pub async fn migrate(address: &Address, plan: &Plan) -> Result<Migrated, StoreError> {
     let place = address.place();
     let session = connect(address, Purpose::Migrate).await?;
@@ -34,13 +43,18 @@ pub async fn migrate(address: &Address, plan: &Plan) -> Result<Migrated, StoreEr
     // that has not heard of the store would take other settings.
     let agreed = session.await_schema_agreement().await;
     agreed.map_err(|error| reasons::of_disagreement(&error).at(&place))?;
-    if let Some(settings) = stored_settings(&session, keyspace, &place).await? {
+    if let Some(Stored { version, standing, settings }) = stored(&session, keyspace, &place).await?
+    {
         check_replication(&session, keyspace, &settings.plan.replication, &place).await?;
         let differences = settings.differences(plan);
-        if differences.is_empty() {
+        if !differences.is_empty() {
+            return Err(StoreError::OtherSettings { place, differences });
+        }
+        if standing == Standing::Usable {
             return Ok(Migrated::Unchanged(settings));
         }
-        return Err(StoreError::OtherSettings { place, differences });
+        upgrade(&session, keyspace, version).await.map_err(|failure| failure.at(&place))?;
+        return Ok(Migrated::Upgraded { from: version, settings });
     }
     let settings = Settings::new(plan.clone());
     create(&session, keyspace, &settings).await.map_err(|failure| failure.at(&place))?;
@@ -64,36 +78,65 @@ async fn create(session: &Session, keyspace: &str, settings: &Settings) -> Resul
     Ok(())
 }
 
-/// The version comes last: without it there is no store.
+/// Adds what each version since has added.
+async fn upgrade(session: &Session, keyspace: &str, from: i64) -> Result<(), Failure> {
+    for statement in (from + 1..=VERSION).flat_map(|version| step(version, keyspace)) {
+        session.query_unpaged(statement, ()).await?;
+    }
+    finish(session, keyspace).await
+}
+
 async fn finish(session: &Session, keyspace: &str) -> Result<(), Failure> {
     let statement = format!("INSERT INTO {keyspace}.settings (name, value) VALUES (?, ?)");
-    session.query_unpaged(statement, (VERSION_ROW, version_value())).await?;
+    for row in version_rows() {
+        session.query_unpaged(&*statement, row).await?;
+    }
     Ok(())
 }
 
-/// The settings of the store, or `None` if there is none yet.
+/// A store that is there.
+pub(super) struct Stored {
+    version: i64,
+    standing: Standing,
+    settings: Settings,
+}
+
+impl Stored {
+    /// Its settings, if this program can work with it as it is.
+    ///
+    /// # Errors
+    /// When it has to be taken to this version first.
+    pub(super) fn usable(self, place: &str) -> Result<Settings, StoreError> {
+        if self.standing == Standing::Usable {
+            return Ok(self.settings);
+        }
+        let place = place.to_owned();
+        Err(StoreError::Outdated { place, found: self.version, supported: VERSION })
+    }
+}
+
+/// The store in a keyspace, or `None` if there is none yet.
 ///
 /// # Errors
-/// When they cannot be read, or are of another version.
-pub(super) async fn stored_settings(
+/// When its settings cannot be read, or are of a version that is not known.
+pub(super) async fn stored(
     session: &Session,
     keyspace: &str,
     place: &str,
-) -> Result<Option<Settings>, StoreError> {
+) -> Result<Option<Stored>, StoreError> {
     let rows = match read_rows(session, keyspace).await {
         Ok(rows) => rows,
         Err(Failure::Missing) => return Ok(None),
         Err(failure) => return Err(failure.at(place)),
     };
     let damaged = |detail| StoreError::Damaged { place: place.to_owned(), detail };
-    match version_of(&rows).map_err(damaged)? {
-        None => Ok(None),
-        Some(VERSION) => Settings::of_rows(&rows).map(Some).map_err(damaged),
-        Some(found) => {
-            let place = place.to_owned();
-            Err(StoreError::OtherFormat { place, found, supported: VERSION })
-        }
+    let Some((version, standing)) = version_of(&rows).map_err(damaged)? else { return Ok(None) };
+    if standing == Standing::Unknown {
+        let place = place.to_owned();
+        return Err(StoreError::OtherFormat { place, found: version, supported: VERSION });
     }
+    let settings = Settings::of_rows(&rows).map_err(damaged)?;
+    Ok(Some(Stored { version, standing, settings }))
 }
 
 async fn read_rows(session: &Session, keyspace: &str) -> Result<BTreeMap<String, String>, Failure> {

@@ -95,15 +95,16 @@ impl CassandraStore {
     /// Opens a store that was made by [`migrate()`].
     ///
     /// # Errors
-    /// When the cluster cannot be reached or does not let us in, or there is no store of this
-    /// version in the keyspace.
+    /// When the cluster cannot be reached or does not let us in, or there is no store in the
+    /// keyspace with which this version may work.
     pub async fn connect(address: &Address) -> Result<CassandraStore, StoreError> {
         let place = address.place();
         let session = connect::connect(address, Purpose::Use).await?;
         let keyspace = &address.keyspace;
-        let Some(settings) = migrate::stored_settings(&session, keyspace, &place).await? else {
+        let Some(stored) = migrate::stored(&session, keyspace, &place).await? else {
             return Err(StoreError::NotMigrated { place });
         };
+        let settings = stored.usable(&place)?;
         let replication = &settings.plan.replication;
         migrate::check_replication(&session, keyspace, replication, &place).await?;
         let statements = Statements::prepare(&session, keyspace, settings.plan.state_index)

@@ -22,8 +22,16 @@ use super::stream::{ARRIVALS_KEPT_SECONDS, STREAM_KEPT_SECONDS};
 /// away.
 const EXPIRED_KEPT_SECONDS: u64 = 3 * 3_600;
 
-/// The version of tables and settings that this program reads and writes.
+/// The version of tables and settings that this program reads and writes. What it adds to the one
+/// before stands in [`step`].
 pub(super) const VERSION: i64 = 2;
+
+/// The oldest version from which there are steps to this one.
+pub(super) const OLDEST: i64 = 1;
+
+/// The oldest version whose programs may work with a store of this one. It is raised with the
+/// version where they would do harm: those of version 1 would not tell what arrived.
+pub(super) const USABLE_BY: i64 = 2;
 
 /// The replication of a keyspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,10 +115,12 @@ impl std::str::FromStr for Replication {
     }
 }
 
+/// Compaction that leaves wide partitions in few files and adapts by itself.
+const TABLE_OPTIONS: &str = "WITH compaction = {'class': 'UnifiedCompactionStrategy'}";
+
 /// The statements that make the tables in a keyspace that exists. Each may be repeated.
 pub(super) fn tables(keyspace: &str, state_index: bool) -> Vec<String> {
-    // Compaction that leaves wide partitions in few files and adapts by itself.
-    let options = "WITH compaction = {'class': 'UnifiedCompactionStrategy'}";
+    let options = TABLE_OPTIONS;
     let fields = if state_index { "fields map<text, text>," } else { "" };
     let mut statements = vec![
         format!(
@@ -152,9 +162,26 @@ pub(super) fn tables(keyspace: &str, state_index: bool) -> Vec<String> {
                  made_at bigint, known_by bigint, events bigint, state blob,
                  PRIMARY KEY (shard, entity, time, seq, id)) {options}"
         ),
-        // What arrived, in streams, each written by one process; see `announce.rs`. Their rows are
-        // never deleted and never written anew with other values, so that what has expired may be
-        // thrown away soon.
+        format!(
+            "CREATE TABLE IF NOT EXISTS {keyspace}.settings (name text PRIMARY KEY, value text)"
+        ),
+    ];
+    statements.extend(tables_of_arrivals(keyspace));
+    if state_index {
+        statements.push(format!(
+            "CREATE INDEX IF NOT EXISTS state_index ON {keyspace}.entities (entries(fields))
+             USING 'sai'"
+        ));
+    }
+    statements
+}
+
+/// What arrived, in streams, each written by one process; see `announce.rs`. Their rows are never
+/// deleted and never written anew with other values, so that what has expired may be thrown away
+/// soon.
+fn tables_of_arrivals(keyspace: &str) -> Vec<String> {
+    let options = TABLE_OPTIONS;
+    vec![
         format!(
             "CREATE TABLE IF NOT EXISTS {keyspace}.streams (
                  shard int, stream bigint, began bigint, part bigint,
@@ -169,17 +196,16 @@ pub(super) fn tables(keyspace: &str, state_index: bool) -> Vec<String> {
              {options} AND default_time_to_live = {ARRIVALS_KEPT_SECONDS}
              AND gc_grace_seconds = {EXPIRED_KEPT_SECONDS}"
         ),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {keyspace}.settings (name text PRIMARY KEY, value text)"
-        ),
-    ];
-    if state_index {
-        statements.push(format!(
-            "CREATE INDEX IF NOT EXISTS state_index ON {keyspace}.entities (entries(fields))
-             USING 'sai'"
-        ));
+    ]
+}
+
+/// The statements that take a store of the version before to this one, while programs of both
+/// work with it: they only add, and each may be repeated.
+pub(super) fn step(version: i64, keyspace: &str) -> Vec<String> {
+    match version {
+        2 => tables_of_arrivals(keyspace),
+        _ => Vec::new(),
     }
-    statements
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use statetrail_event::Time;
 
 use super::layout::Layout;
-use super::schema::{Replication, VERSION};
+use super::schema::{OLDEST, Replication, USABLE_BY, VERSION};
 
 /// Cassandra's longest time to live, 20 years.
 const MAX_RETENTION_SECONDS: u32 = 630_720_000;
@@ -197,17 +197,49 @@ impl Settings {
     }
 }
 
-/// The version in the table `settings`, or `None` if there is none yet.
-pub(super) fn version_of(rows: &BTreeMap<String, String>) -> Result<Option<i64>, String> {
-    rows.contains_key(VERSION_ROW).then(|| number(rows, VERSION_ROW)).transpose()
+/// The row that holds the version of the store.
+const VERSION_ROW: &str = "schema_version";
+
+/// The row that holds the oldest version whose programs may work with the store. Without it none
+/// but the store's own may.
+const USABLE_BY_ROW: &str = "schema_usable_by";
+
+/// What a store is to this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It can be read and written.
+    Usable,
+    /// It can be taken to this program's version.
+    Outdated,
+    /// Nothing is known about it.
+    Unknown,
 }
 
-/// The row that holds the version.
-pub(super) const VERSION_ROW: &str = "schema_version";
+/// The version in the table `settings` and what it means, or `None` if there is none yet.
+pub(super) fn version_of(
+    rows: &BTreeMap<String, String>,
+) -> Result<Option<(i64, Standing)>, String> {
+    if !rows.contains_key(VERSION_ROW) {
+        return Ok(None);
+    }
+    let found = number(rows, VERSION_ROW)?;
+    let usable_by = match rows.contains_key(USABLE_BY_ROW) {
+        true => number(rows, USABLE_BY_ROW)?,
+        false => found,
+    };
+    let standing = match found {
+        VERSION => Standing::Usable,
+        OLDEST..VERSION => Standing::Outdated,
+        _ if (usable_by..found).contains(&VERSION) => Standing::Usable,
+        _ => Standing::Unknown,
+    };
+    Ok(Some((found, standing)))
+}
 
-/// The version as a value of that row.
-pub(super) fn version_value() -> String {
-    VERSION.to_string()
+/// The rows that say which version a store has now. The version itself comes last: until it is
+/// there, the store is none, or one of the version before.
+pub(super) fn version_rows() -> [(&'static str, String); 2] {
+    [(USABLE_BY_ROW, USABLE_BY.to_string()), (VERSION_ROW, VERSION.to_string())]
 }
 
 fn text<'r>(rows: &'r BTreeMap<String, String>, name: &str) -> Result<&'r str, String> {
@@ -260,6 +292,34 @@ mod tests {
         assert_eq!(Settings::of_rows(&rows), Err("the setting shards cannot be \"many\"".into()));
         rows.remove("rate");
         assert_eq!(Settings::of_rows(&rows), Err("the setting rate is missing".into()));
+    }
+
+    #[test]
+    fn a_newer_store_says_who_may_work_with_it() {
+        let standing = |version: i64, usable_by: Option<i64>| {
+            let row = |name: &str, value: i64| (name.to_owned(), value.to_string());
+            let mut rows = BTreeMap::from([row(VERSION_ROW, version)]);
+            rows.extend(usable_by.map(|oldest| row(USABLE_BY_ROW, oldest)));
+            version_of(&rows).unwrap().unwrap().1
+        };
+        let (newer, newest) = (VERSION + 1, VERSION + 9);
+        for (version, usable_by, expected) in [
+            (VERSION, None, Standing::Usable),
+            (newer, None, Standing::Unknown),
+            (newer, Some(newer), Standing::Unknown),
+            (newer, Some(VERSION), Standing::Usable),
+            (newest, Some(OLDEST), Standing::Usable),
+            // A step that was interrupted before its last statement.
+            (VERSION, Some(newer), Standing::Usable),
+            (OLDEST, None, Standing::Outdated),
+            (OLDEST, Some(OLDEST), Standing::Outdated),
+            (OLDEST - 1, Some(OLDEST - 1), Standing::Unknown),
+        ] {
+            assert_eq!(standing(version, usable_by), expected, "{version} {usable_by:?}");
+        }
+        let written = version_rows().map(|(name, value)| (name.to_owned(), value));
+        assert_eq!(version_of(&written.into()), Ok(Some((VERSION, Standing::Usable))));
+        assert_eq!(version_of(&BTreeMap::new()), Ok(None));
     }
 
     #[test]

@@ -12,3 +12,4 @@ mod plain;
 mod refused;
 mod retained;
 mod tended;
+mod versions;

@@ -47,10 +47,19 @@ fn refused_after(keyspace: &str, statement: &str) -> StoreError {
 
 #[test]
 fn a_store_of_another_version_is_refused() {
-    let newer = "UPDATE KEYSPACE_NAME.settings SET value = '7' WHERE name = 'schema_version'";
-    let refused = refused_after("newer", newer);
-    assert!(matches!(refused, StoreError::OtherFormat { found: 7, .. }), "{refused:?}");
-    assert_told(&refused, &["cassandra://", "has format 7", "use a newer statetrail"]);
+    for (keyspace, usable_by) in [
+        ("newer", "UPDATE KEYSPACE_NAME.settings SET value = '7' WHERE name = 'schema_usable_by'"),
+        ("unmarked", "DELETE FROM KEYSPACE_NAME.settings WHERE name = 'schema_usable_by'"),
+    ] {
+        let newer = format!(
+            "BEGIN BATCH {usable_by};
+             UPDATE KEYSPACE_NAME.settings SET value = '7' WHERE name = 'schema_version';
+             APPLY BATCH"
+        );
+        let refused = refused_after(keyspace, &newer);
+        assert!(matches!(refused, StoreError::OtherFormat { found: 7, .. }), "{refused:?}");
+        assert_told(&refused, &["cassandra://", "has format 7", "use a newer statetrail"]);
+    }
     let unreadable = "UPDATE KEYSPACE_NAME.settings SET value = 'x' WHERE name = 'schema_version'";
     let refused = refused_after("unreadable", unreadable);
     assert_told(&refused, &["damaged: the setting schema_version cannot be \"x\""]);
