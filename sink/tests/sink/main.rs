@@ -10,3 +10,4 @@ mod poison;
 mod refused;
 mod store_faults;
 mod support;
+mod upgrade;

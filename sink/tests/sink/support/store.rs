@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use scylla::client::session_builder::SessionBuilder;
 use statetrail_event::Event;
 use statetrail_servers::Cassandra;
 use statetrail_store::cassandra::{Plan, Retention, migrate};
@@ -62,6 +63,21 @@ impl Store {
     /// For files beside the store.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Has statements executed, one after the other, as another program or a person may, with its
+    /// keyspace in the place of `KEYSPACE_NAME`.
+    pub(crate) fn execute(&self, statements: &[&str]) {
+        let StoreAddress::Cassandra(cluster) = self.address.parse().unwrap() else {
+            unreachable!()
+        };
+        run(async {
+            let session = SessionBuilder::new().known_nodes(&cluster.nodes).build().await.unwrap();
+            for statement in statements {
+                let statement = statement.replace("KEYSPACE_NAME", &cluster.keyspace);
+                session.query_unpaged(statement, ()).await.unwrap();
+            }
+        });
     }
 
     /// What is read of it, over a connection of its own.
