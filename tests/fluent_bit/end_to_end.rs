@@ -1,14 +1,15 @@
 //! Log lines to answers: the shop's rotating logs, a real Fluent Bit, a real Kafka, the sink and a
 //! store; every state must be the shop's truth.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use statetrail_servers::{Cassandra, FluentBit, Kafka};
 use statetrail_shop::{Amount, ShopConfig, Truth, TruthRecorder, generate};
 use statetrail_store::StoreAddress;
@@ -18,7 +19,7 @@ use statetrail_tests::{
 
 use crate::shipped;
 
-const EVENTS: &str = "events.yaml";
+pub(crate) const EVENTS: &str = "events.yaml";
 const LINES: u64 = 100_000;
 const LINES_PER_SECOND: u32 = 4_000;
 /// Every six seconds.
@@ -50,7 +51,7 @@ impl Drop for Cluster {
 impl Cluster {
     /// Starts all of it, with a shipped configuration as `adapt` changes it.
     pub(crate) fn start(
-        binary: &'static std::path::Path,
+        binary: &'static Path,
         name: &str,
         store: Option<String>,
         adapt: impl Fn(String) -> String,
@@ -66,13 +67,17 @@ impl Cluster {
         // The test has no time for the pauses of a quiet node.
         let configuration = configuration.replace("refresh_interval: 5", "refresh_interval: 1");
         let fluent_bit = FluentBit::start(binary, folder, &adapt(configuration))?;
-        let sink = statetrail_sink()?
-            .args(["--store", &store, "--kafka-brokers", kafka.brokers()])
-            .args(["--kafka-topics", "events", "--http-listen", "off"])
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(path.join("sink.log"))?)
-            .spawn()?;
+        let sink = start_sink(&store, &kafka, &path)?;
         Ok(Cluster { sink, fluent_bit, kafka, folder: path, store })
+    }
+
+    /// Asks the sink to end, or kills it, and starts it again.
+    pub(crate) fn restart_sink(&mut self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.sink), signal)?;
+        let status = self.sink.wait()?;
+        ensure!(status.success() || signal == Signal::KILL, "the sink ended: {status}");
+        self.sink = start_sink(&self.store, &self.kafka, &self.folder)?;
+        Ok(())
     }
 
     /// Lets the shop write, halting after so many lines, while `trouble` happens; returns its truth.
@@ -131,6 +136,29 @@ impl Cluster {
             thread::sleep(Duration::from_secs(1));
         }
     }
+}
+
+fn start_sink(store: &str, kafka: &Kafka, folder: &Path) -> Result<Child> {
+    let log = OpenOptions::new().create(true).append(true).open(folder.join("sink.log"))?;
+    let sink = statetrail_sink()?
+        .args(["--store", store, "--kafka-brokers", kafka.brokers()])
+        .args(["--kafka-topics", "events", "--http-listen", "off"])
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()?;
+    Ok(sink)
+}
+
+/// The address of a new store in a Cassandra.
+pub(crate) fn migrated(cassandra: &Cassandra, keyspace: &str) -> Result<String> {
+    let contact = cassandra.contact_points().first().context("no contact point")?;
+    let store = format!("cassandra://{contact}/{keyspace}");
+    let migrated = statetrail()?
+        .args(["migrate", "--store", &store, "--rate", "2000"])
+        .args(["--replication", "1"])
+        .output()?;
+    ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+    Ok(store)
 }
 
 fn wait_for<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
@@ -197,13 +225,7 @@ pub(crate) fn events_of_shop(store: &str) -> Result<u64> {
 fn every_state_is_the_shops_truth() -> Result<()> {
     let Some(binary) = FluentBit::binary() else { return Ok(()) };
     let cassandra = Cassandra::start(1)?;
-    let contact = cassandra.contact_points().first().context("no contact point")?.to_string();
-    let store = format!("cassandra://{contact}/edge");
-    let migrated = statetrail()?
-        .args(["migrate", "--store", &store, "--rate", "2000"])
-        .args(["--replication", "1"])
-        .output()?;
-    ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+    let store = migrated(&cassandra, "edge")?;
     let cluster = Cluster::start(binary, EVENTS, Some(store), |configuration| configuration)?;
     let truth = cluster.run_shop([], |[], _| Ok(()))?;
     cluster.settles_on(&truth)?;

@@ -1,6 +1,7 @@
 //! The filter in a real Fluent Bit, whose binary `FLUENT_BIT` names. Without it, nothing here is
 //! tested, and every test says so.
 
+mod canary;
 #[allow(dead_code, reason = "the filter's own tests use more of it")]
 #[path = "../../filter-wasm/tests/filter/corpus.rs"]
 mod corpus;

@@ -53,8 +53,10 @@ pub(crate) fn folder() -> Result<tempfile::TempDir> {
     for name in ["rules", "containers", "lib"] {
         fs::create_dir(folder.path().join(name))?;
     }
-    let rules = project_folder().join("fluent-bit/rules/shop.yaml");
-    fs::copy(rules, folder.path().join("rules/shop.yaml"))?;
+    for rules in ["shop.yaml", "canary.yaml"] {
+        let shipped = project_folder().join("fluent-bit/rules").join(rules);
+        fs::copy(shipped, folder.path().join("rules").join(rules))?;
+    }
     Ok(folder)
 }
 
