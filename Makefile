@@ -4,7 +4,7 @@ CARGO ?= cargo
 SERVERS = $(CARGO) run --quiet -p statetrail-servers --
 PROGRAMS = $(CARGO) build --release --quiet -p statetrail-cli -p statetrail-sink -p statetrail-shop
 
-.PHONY: help demo playground stack stack-down test check k8s-check wasm-target bench-extract bench-import bench-sink bench-query bench-serve bench-edge filter filter-ahead fuzz
+.PHONY: help demo playground stack stack-down test check k8s-check wasm-target bench-extract bench-import bench-sink bench-query bench-serve bench-edge bench-sizing filter filter-ahead fuzz
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -67,6 +67,9 @@ bench-serve: ## questions over HTTP, beside the same without it, and 100 clients
 
 bench-edge: wasm-target ## the filter in a real Fluent Bit, beside Lua; FLUENT_BIT=PATH, perhaps WAMRC=PATH; ARGS="100000 match10" for a part
 	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-edge -- $(ARGS)
+
+bench-sizing: wasm-target ## what 1,000 and 10,000 events a second cost each part, and 10 and 100 times that; FLUENT_BIT=PATH for the filter; ARGS=30 for 30 seconds each
+	$(CARGO) run --release --quiet -p statetrail-benches --bin bench-sizing -- $(ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs a nightly toolchain and cargo-fuzz
 	for target in $$(ls fuzz/libfuzzer/fuzz_targets | sed 's/\.rs$$//'); do fuzz/run $$target $${FUZZ_SECONDS:-60} || exit 1; done

@@ -1,5 +1,6 @@
 //! One Cassandra node, or a cluster of three.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -219,6 +220,26 @@ impl Cassandra {
             }
         }
         Ok(())
+    }
+
+    /// How many bytes of a node's disk each table of a keyspace takes. What the node has in memory only
+    /// does not count: one that was stopped has nothing there.
+    ///
+    /// # Errors
+    /// As [`Self::tables_folder`], or when the files cannot be read.
+    pub fn table_bytes(
+        &self,
+        index: usize,
+        keyspace: &str,
+    ) -> Result<BTreeMap<String, u64>, Error> {
+        let mut tables = BTreeMap::new();
+        for folder in folders::entries(&self.tables_folder(index, keyspace)?)? {
+            // Behind the table's name stands its id.
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let table = name.rsplit_once('-').map_or(&*name, |(table, _)| table);
+            tables.insert(table.to_owned(), folders::bytes_below(&folder, &|_| true)?);
+        }
+        Ok(tables)
     }
 
     /// The folder of its data, if it is ours.

@@ -37,6 +37,27 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
     fs::write(path, text).map_err(Error::file("write", path))
 }
 
+/// How many bytes those files below a folder have whose names pass.
+pub(crate) fn bytes_below(folder: &Path, passes: &dyn Fn(&str) -> bool) -> Result<u64, Error> {
+    let mut bytes = 0;
+    for path in entries(folder)? {
+        let metadata = path.metadata().map_err(Error::file("read", &path))?;
+        if metadata.is_dir() {
+            bytes += bytes_below(&path, passes)?;
+        } else if path.file_name().is_some_and(|name| passes(&name.to_string_lossy())) {
+            bytes += metadata.len();
+        }
+    }
+    Ok(bytes)
+}
+
+/// What stands in a folder.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let read = fs::read_dir(folder).map_err(Error::file("read", folder))?;
+    let paths = read.map(|entry| entry.map(|entry| entry.path()));
+    paths.collect::<Result<_, _>>().map_err(Error::file("read", folder))
+}
+
 /// A folder for a server's data, removed when it is dropped.
 pub(crate) fn data(server: &str) -> Result<TempDir, Error> {
     tempfile::Builder::new()

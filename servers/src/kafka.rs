@@ -21,6 +21,9 @@ const ARTEFACTS: Artefacts =
 
 const HOST: &str = "127.0.0.1";
 
+/// The folder of partitions below that of all data.
+const LOGS: &str = "logs";
+
 /// What a new storage is formatted with; any will do, as nodes of two clusters never meet.
 const CLUSTER_ID: &str = "c3RhdGV0cmFpbC10ZXN0cw";
 
@@ -165,6 +168,23 @@ impl Kafka {
         self.server.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })
     }
 
+    /// How many bytes of its disk the messages of a topic take.
+    ///
+    /// # Errors
+    /// When the broker was named by `KAFKA_BROKERS`, or the files cannot be read.
+    pub fn topic_bytes(&self, topic: &str) -> Result<u64, Error> {
+        let data = self.data().ok_or(Error::NotOurs { variable: VARIABLE })?;
+        let mut bytes = 0;
+        for folder in folders::entries(&data.join(LOGS))? {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            // Behind the topic's name stands the partition. Indexes are files of zeros for the most part.
+            if name.rsplit_once('-').is_some_and(|(it, _)| it == topic) {
+                bytes += folders::bytes_below(&folder, &|file| file.ends_with(".log"))?;
+            }
+        }
+        Ok(bytes)
+    }
+
     /// The folder of its data, if it is ours.
     pub(crate) fn data(&self) -> Option<PathBuf> {
         self.own.as_ref().map(|own| own.data.path().to_path_buf())
@@ -261,7 +281,7 @@ fn properties(
         format!("listeners={}", listening.join(",")),
         format!("advertised.listeners={}", advertised.join(",")),
         format!("listener.security.protocol.map={}", protocols.join(",")),
-        format!("log.dirs={}", data.join("logs").display()),
+        format!("log.dirs={}", data.join(LOGS).display()),
         "offsets.topic.replication.factor=1".to_owned(),
         // Fifty partitions, the default, take longer to make than most tests take.
         "offsets.topic.num.partitions=4".to_owned(),

@@ -268,19 +268,7 @@ impl Bench {
         sink.wait_for_events(BEFORE_HALF_LOAD as u64)?;
         let before = sink.histogram(LATENCY)?;
         let count = (rate * HALF_LOAD_SECONDS) as usize;
-        let start = Instant::now();
-        let paced = events
-            .take(count)
-            .enumerate()
-            .inspect(|(number, _)| {
-                let due = Duration::from_secs_f64(*number as f64 / rate);
-                if number.is_multiple_of(100)
-                    && let Some(wait) = due.checked_sub(start.elapsed())
-                {
-                    thread::sleep(wait);
-                }
-            })
-            .map(|(_, event)| event);
+        let paced = topic::paced(events.take(count), rate);
         topic::fill(&brokers, name, paced)?;
         sink.wait_for_events((BEFORE_HALF_LOAD + count) as u64)?;
         let after = sink.histogram(LATENCY)?;

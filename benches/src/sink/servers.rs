@@ -32,6 +32,8 @@ pub struct Used {
     pub own: Duration,
     /// CPU time of Cassandra.
     pub cassandra: Duration,
+    /// CPU time of Kafka.
+    pub kafka: Duration,
     /// Most memory resident of whoever did it, in bytes; 0 if it was not asked.
     pub resident: u64,
 }
@@ -41,6 +43,8 @@ pub struct Watch<'s> {
     start: Instant,
     cassandra: &'s Server,
     cassandra_before: Duration,
+    kafka: &'s Server,
+    kafka_before: Duration,
     own_before: Duration,
 }
 
@@ -113,18 +117,20 @@ impl Servers {
     /// # Errors
     /// When the system does not tell.
     pub fn watch(&self) -> Result<Watch<'_>> {
-        let cassandra = self.cassandra.node(0)?;
+        let (cassandra, kafka) = (self.cassandra.node(0)?, self.kafka.server()?);
         Ok(Watch {
             start: Instant::now(),
             cassandra,
             cassandra_before: cassandra.cpu_time()?,
+            kafka,
+            kafka_before: kafka.cpu_time()?,
             own_before: cpu_of_this_process()?,
         })
     }
 }
 
 impl Watch<'_> {
-    /// What this process and Cassandra used since.
+    /// What this process and the servers used since.
     ///
     /// # Errors
     /// When the system does not tell.
@@ -133,6 +139,7 @@ impl Watch<'_> {
             wall: self.start.elapsed(),
             own: cpu_of_this_process()? - self.own_before,
             cassandra: self.cassandra.cpu_time()? - self.cassandra_before,
+            kafka: self.kafka.cpu_time()? - self.kafka_before,
             resident: 0,
         })
     }

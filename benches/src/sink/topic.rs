@@ -1,5 +1,6 @@
 //! Events in a topic of Kafka.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
@@ -32,13 +33,27 @@ pub async fn make(brokers: &str, topic: &str) -> Result<()> {
     Ok(())
 }
 
-/// Sends events as CloudEvents, at full speed, and returns their bytes.
+/// Sends events as CloudEvents, as fast as they come, and returns their bytes.
 ///
 /// # Errors
 /// When Kafka refuses.
 pub fn fill(brokers: &str, topic: &str, events: impl Iterator<Item = Event>) -> Result<u64> {
+    fill_compressed(brokers, topic, "none", events)
+}
+
+/// The same with a compression that Kafka knows, such as `lz4`.
+///
+/// # Errors
+/// When Kafka refuses.
+pub fn fill_compressed(
+    brokers: &str,
+    topic: &str,
+    codec: &str,
+    events: impl Iterator<Item = Event>,
+) -> Result<u64> {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
+        .set("compression.codec", codec)
         .set("linger.ms", "20")
         .set("queue.buffering.max.kbytes", "65536")
         .create()?;
@@ -51,6 +66,20 @@ pub fn fill(brokers: &str, topic: &str, events: impl Iterator<Item = Event>) -> 
     }
     producer.flush(PATIENCE)?;
     Ok(bytes)
+}
+
+/// Hands on so many a second, a hundred at a time, from now on.
+pub fn paced(events: impl Iterator<Item = Event>, rate: f64) -> impl Iterator<Item = Event> {
+    let start = Instant::now();
+    events.enumerate().map(move |(number, event)| {
+        let due = Duration::from_secs_f64(number as f64 / rate);
+        if number.is_multiple_of(100)
+            && let Some(wait) = due.checked_sub(start.elapsed())
+        {
+            thread::sleep(wait);
+        }
+        event
+    })
 }
 
 fn send(producer: &BaseProducer, topic: &str, key: &str, value: &[u8]) -> Result<()> {
