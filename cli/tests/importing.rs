@@ -309,9 +309,7 @@ fn an_interrupted_import_tells_what_it_did_not_read() {
     pipe.write_all(b"2026-11-22 11:00:00 order o-9 placed amount=1 by ann\n").unwrap();
     let told = progress.by_ref().map(Result::unwrap);
     told.take_while(|line| !line.contains("8 lines")).for_each(drop);
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupted.unwrap().success());
-    let answer = Answer::of(child.wait_with_output().unwrap()).expect_code(130);
+    let answer = Answer::of_interrupted(child);
     for told in [
         "import again to complete it",
         "4  rules.yaml/placed",

@@ -6,8 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use common::{Answer, LOG, Place, RULES};
@@ -269,14 +268,8 @@ fn one_that_was_interrupted_is_completed_by_another() {
 
     let mut command = place.command([&REBUILD[..], &["--progress", "lines"]].concat());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
-    // The first batch is in the store, and there are more.
-    let first = progress.next().unwrap().unwrap();
-    assert!(first.starts_with("imported "), "{first}");
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupted.unwrap().success());
-    let answer = Answer::of(child.wait_with_output().unwrap()).expect_code(130);
+    // There are more batches than the first.
+    let answer = Answer::of_interrupted_import(command.spawn().unwrap());
     assert!(answer.out.contains("import again to complete it"), "{}", answer.out);
     assert!(answer.out.contains("1 store imported in part: sqlite:store.db"), "{}", answer.out);
 

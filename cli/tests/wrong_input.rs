@@ -320,14 +320,7 @@ fn ctrl_c_in_the_middle_keeps_what_is_stored_and_importing_again_completes_it() 
         }
         fed
     });
-    let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
-    let first = progress.next().unwrap().unwrap();
-    assert!(first.starts_with("imported "), "{first}");
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupted.unwrap().success());
-    let answer = Answer::of(child.wait_with_output().unwrap()).expect_code(130);
-    drop(progress);
-    let report = answer.json();
+    let report = Answer::of_interrupted_import(child).json();
     assert_eq!(report["interrupted"], true);
     let stored = place.counts().events;
     assert_eq!(report["events_new"], stored);

@@ -171,13 +171,24 @@ impl Cassandra {
         java::run(&what, &mut tool)
     }
 
-    /// The folder with a folder of files for each table of a keyspace, on a node.
+    /// The folder of files of each table of a keyspace, on a node.
     ///
     /// # Errors
-    /// When the cluster was named by `CASSANDRA_NODES`.
-    pub fn tables_folder(&self, index: usize, keyspace: &str) -> Result<PathBuf, Error> {
-        let own = self.own.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })?;
-        Ok(own.data.path().join(node_name(index)).join("data").join(keyspace))
+    /// When the cluster was named by `CASSANDRA_NODES`, or there is no such keyspace.
+    pub fn table_folders(
+        &self,
+        index: usize,
+        keyspace: &str,
+    ) -> Result<BTreeMap<String, PathBuf>, Error> {
+        let data = self.data().ok_or(Error::NotOurs { variable: VARIABLE })?;
+        let folders = folders::entries(&data.join(node_name(index)).join("data").join(keyspace))?;
+        let named = folders.into_iter().map(|folder| {
+            // Behind the table's name stands its id.
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            let table = name.rsplit_once('-').map_or(&*name, |(table, _)| table).to_owned();
+            (table, folder)
+        });
+        Ok(named.collect())
     }
 
     /// Every node, none if the cluster was named by `CASSANDRA_NODES`.
@@ -226,20 +237,16 @@ impl Cassandra {
     /// does not count: one that was stopped has nothing there.
     ///
     /// # Errors
-    /// As [`Self::tables_folder`], or when the files cannot be read.
+    /// As [`Self::table_folders`], or when the files cannot be read.
     pub fn table_bytes(
         &self,
         index: usize,
         keyspace: &str,
     ) -> Result<BTreeMap<String, u64>, Error> {
-        let mut tables = BTreeMap::new();
-        for folder in folders::entries(&self.tables_folder(index, keyspace)?)? {
-            // Behind the table's name stands its id.
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let table = name.rsplit_once('-').map_or(&*name, |(table, _)| table);
-            tables.insert(table.to_owned(), folders::bytes_below(&folder, &|_| true)?);
-        }
-        Ok(tables)
+        let folders = self.table_folders(index, keyspace)?.into_iter();
+        let bytes =
+            folders.map(|(table, folder)| Ok((table, folders::bytes_below(&folder, &|_| true)?)));
+        bytes.collect()
     }
 
     /// The folder of its data, if it is ours.

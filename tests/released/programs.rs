@@ -4,26 +4,20 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use statetrail_tests::{statetrail, statetrail_sink};
+use anyhow::{Result, ensure};
+use statetrail_k8s_check::succeed;
+
+use crate::binaries::released;
 
 /// Runs of which the fastest counts, as the machine may be busy with other tests.
 const RUNS: usize = 20;
 const STARTED_WITHIN: Duration = Duration::from_millis(100);
 
-fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?}: {}\n{told}", output.status);
-    Ok(String::from_utf8(output.stdout)?)
-}
-
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn binaries_need_nothing_but_glibc_and_are_stripped() -> Result<()> {
-    for binary in [statetrail()?, statetrail_sink()?] {
-        let path = binary.get_program();
-        let dynamic = output(Command::new("readelf").args(["--wide", "--dynamic"]).arg(path))?;
+    for path in [&released()?.statetrail, &released()?.sink] {
+        let dynamic = succeed(Command::new("readelf").args(["--wide", "--dynamic"]).arg(path))?;
         let needed: Vec<&str> = dynamic
             .lines()
             .filter(|line| line.contains("(NEEDED)"))
@@ -33,7 +27,7 @@ fn binaries_need_nothing_but_glibc_and_are_stripped() -> Result<()> {
         let is_of_glibc =
             |name: &str| ["libc.so.6", "libm.so.6"].contains(&name) || name.starts_with("ld-linux");
         ensure!(needed.iter().all(|name| is_of_glibc(name)), "{path:?} needs {needed:?}");
-        let sections = output(Command::new("readelf").args(["--wide", "--sections"]).arg(path))?;
+        let sections = succeed(Command::new("readelf").args(["--wide", "--sections"]).arg(path))?;
         ensure!(sections.contains(".text") && !sections.contains(".symtab"), "{sections}");
     }
     Ok(())
@@ -43,10 +37,10 @@ fn binaries_need_nothing_but_glibc_and_are_stripped() -> Result<()> {
 fn the_sink_starts_in_a_moment() -> Result<()> {
     let mut fastest = Duration::MAX;
     for _ in 0..RUNS {
-        let mut check = statetrail_sink()?;
+        let mut check = Command::new(&released()?.sink);
         check.args(["--store=sqlite:x.db", "--kafka-brokers=b:1", "--kafka-topics=t", "--check"]);
         let begun = Instant::now();
-        output(&mut check)?;
+        succeed(&mut check)?;
         fastest = fastest.min(begun.elapsed());
     }
     println!("{fastest:?} from the start to the end of a check, the fastest of {RUNS}");

@@ -26,21 +26,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use statetrail_benches::sink::bare::{BareInsert, BareTables, from_channel, from_memory};
-use statetrail_benches::sink::events::{Events, Spread};
+use statetrail_benches::sink::events::{Events, SPREADS, Spread, now};
 use statetrail_benches::sink::run::Sink;
 use statetrail_benches::sink::servers::{Servers, Used, Watch};
 use statetrail_benches::sink::topic;
 use statetrail_benches::{Better, Case, Report};
-use statetrail_event::{Change, Event, Time};
+use statetrail_event::{Change, Event};
 use statetrail_servers::released_program;
 use tokio::sync::mpsc::channel;
 
-const SPREADS: [Spread; 4] = [
-    Spread { name: "entities-20k", entities: 20_000, namespaces: 1, skew: 1 },
-    Spread { name: "entities-2m", entities: 2_000_000, namespaces: 1, skew: 1 },
-    Spread { name: "skewed-20k", entities: 20_000, namespaces: 1, skew: 4 },
-    Spread { name: "namespaces-200", entities: 20_000, namespaces: 200, skew: 1 },
-];
 /// What the store is made for.
 const RATE: u64 = 2_000;
 /// Concurrencies that the bare loop tries.
@@ -102,11 +96,6 @@ async fn main() -> Result<()> {
     }
     bench.report.write()?;
     Ok(())
-}
-
-fn now() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Time::from_nanos(since.unwrap_or_default().as_nanos() as i64)
 }
 
 impl Bench {

@@ -18,15 +18,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use statetrail_benches::edge::run::{Bench as Edge, Way};
 use statetrail_benches::edge::workload::{Kind, Workload};
-use statetrail_benches::sink::events::{Events, Spread};
+use statetrail_benches::sink::events::{Events, SPREADS, now};
 use statetrail_benches::sink::run::Sink;
 use statetrail_benches::sink::servers::Servers;
 use statetrail_benches::sink::topic;
 use statetrail_benches::{Better, Case, Report, median};
-use statetrail_event::Time;
 use statetrail_servers::released_program;
 
-const SPREAD: Spread = Spread { name: "entities-20k", entities: 20_000, namespaces: 1, skew: 1 };
 /// Rates that are tried.
 const RATES: [u64; 2] = [1_000, 10_000];
 /// What the tables tell of.
@@ -113,15 +111,10 @@ fn name(rate: u64) -> String {
     format!("rate_{rate}")
 }
 
-fn now() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Time::from_nanos(since.unwrap_or_default().as_nanos() as i64)
-}
-
 impl Bench {
     async fn warm_up(&mut self) -> Result<()> {
         let mut sink = self.start("warm_up", RATES[1]).await?;
-        self.fill("warm_up", Events::new(SPREAD, now()).take(WARM_UP))?;
+        self.fill("warm_up", Events::new(SPREADS[0], now()).take(WARM_UP))?;
         sink.wait_for_events(WARM_UP as u64)?;
         sink.stop()
     }
@@ -144,7 +137,7 @@ impl Bench {
     /// Lets events come at a rate for some time, or a number of them as fast as can be.
     async fn load(&mut self, name: &str, rate: Option<u64>, seconds: u64) -> Result<Cost> {
         let mut sink = self.start(name, rate.unwrap_or(RATES[1])).await?;
-        let mut events = Events::new(SPREAD, now());
+        let mut events = Events::new(SPREADS[0], now());
         self.fill(name, events.by_ref().take(BEFORE))?;
         sink.wait_for_events(BEFORE as u64)?;
         let watch = self.servers.watch()?;

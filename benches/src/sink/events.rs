@@ -1,6 +1,7 @@
 //! Events of about 400 bytes on the wire, the same ones in every run of one kind.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use statetrail_event::{Change, EntityName, Event, LineIdentity, Source, Time};
 
@@ -15,6 +16,21 @@ pub struct Spread {
     pub namespaces: u64,
     /// 1 spreads events evenly; with 4, half of them are of a sixteenth of the entities.
     pub skew: i32,
+}
+
+/// The spreads that are measured.
+pub const SPREADS: [Spread; 4] = [
+    Spread { name: "entities-20k", entities: 20_000, namespaces: 1, skew: 1 },
+    Spread { name: "entities-2m", entities: 2_000_000, namespaces: 1, skew: 1 },
+    Spread { name: "skewed-20k", entities: 20_000, namespaces: 1, skew: 4 },
+    Spread { name: "namespaces-200", entities: 20_000, namespaces: 200, skew: 1 },
+];
+
+/// What the clock says, as the moment from which events happen.
+#[must_use]
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Time::from_nanos(since.unwrap_or_default().as_nanos() as i64)
 }
 
 /// Events without end.

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use flate2::write::GzEncoder;
 use statetrail_store::sqlite::SqliteStore;
@@ -154,6 +154,25 @@ impl Answer {
         };
         assert!(!answer.err.contains("panicked"), "{answer:?}");
         answer
+    }
+
+    /// The answer of an import that shows its progress in lines and is interrupted once its first batch
+    /// is in the store.
+    pub(crate) fn of_interrupted_import(mut import: Child) -> Answer {
+        // Held to the end, or the import could not tell its progress any more.
+        let mut progress = BufReader::new(import.stderr.take().unwrap()).lines();
+        let first = progress.next().unwrap().unwrap();
+        assert!(first.starts_with("imported "), "{first}");
+        let answer = Answer::of_interrupted(import);
+        drop(progress);
+        answer
+    }
+
+    /// The answer of a process that is interrupted now.
+    pub(crate) fn of_interrupted(process: Child) -> Answer {
+        let interrupted = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+        assert!(interrupted.unwrap().success());
+        Answer::of(process.wait_with_output().unwrap()).expect_code(130)
     }
 
     /// Fails unless the exit code is that one.

@@ -1,5 +1,6 @@
 //! A backup as docs/operate.md describes it: snapshots of Cassandra's files, brought into a new store.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,37 +31,27 @@ async fn all(store: &CassandraStore) -> (Vec<KnownEvent>, Vec<Entity>) {
     (timeline, store.entities(&filter, None, 1_000).await.unwrap())
 }
 
-/// A table's name without what makes its folder's name unique.
-fn table_of(folder: &Path) -> String {
-    let name = folder.file_name().unwrap().to_str().unwrap();
-    name.split('-').next().unwrap().to_owned()
-}
-
 fn start() -> Cassandra {
     let options = CassandraOptions { nodetool: true, ..CassandraOptions::default() };
     Cassandra::start_with(1, &options).unwrap()
 }
 
 /// Takes a snapshot, and copies its files to `to/KEYSPACE/TABLE`: Cassandra knows from the folders'
-/// names what files are of.
-fn back_up(cassandra: &Cassandra, keyspace: &str, to: &Path) -> Vec<PathBuf> {
-    let to = to.join(keyspace);
-    fs::create_dir(&to).unwrap();
+/// names what files are of. Returns the folder of each table.
+fn back_up(cassandra: &Cassandra, keyspace: &str, to: &Path) -> BTreeMap<String, PathBuf> {
     cassandra.nodetool(&["snapshot", "--tag", "today", keyspace]).unwrap();
-    let tables = fs::read_dir(cassandra.tables_folder(0, keyspace).unwrap()).unwrap();
-    let copied = tables.map(|table| {
-        let table = table.unwrap().path();
-        let copy = to.join(table_of(&table));
-        fs::create_dir(&copy).unwrap();
-        let files = fs::read_dir(table.join("snapshots/today")).unwrap();
+    let mut tables = cassandra.table_folders(0, keyspace).unwrap();
+    for (table, folder) in &mut tables {
+        let copy = to.join(keyspace).join(table);
+        fs::create_dir_all(&copy).unwrap();
+        let files = fs::read_dir(folder.join("snapshots/today")).unwrap();
         for file in files.map(|file| file.unwrap()).filter(|file| file.path().is_file()) {
             fs::copy(file.path(), copy.join(file.file_name())).unwrap();
         }
-        copy
-    });
-    let copied = copied.collect();
+        *folder = copy;
+    }
     cassandra.nodetool(&["clearsnapshot", "--all"]).unwrap();
-    copied
+    tables
 }
 
 #[test]
@@ -86,9 +77,9 @@ fn a_store_is_brought_back_from_a_backup_and_goes_on() {
     let new = start();
     let address = address_in(&new, "backup", "");
     block_on(migrate(&address, &plan())).unwrap();
-    for table in &tables {
-        let (name, folder) = (table_of(table), table.to_str().unwrap());
-        new.nodetool(&["import", "--copy-data", &address.keyspace, &name, folder]).unwrap();
+    for (table, folder) in &tables {
+        let folder = folder.to_str().unwrap();
+        new.nodetool(&["import", "--copy-data", &address.keyspace, table, folder]).unwrap();
     }
     block_on(async {
         let store = CassandraStore::connect(&address).await.unwrap();
