@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use common::{Answer, Place, project_file};
+use serde_json::json;
 
 const LINES: u64 = 40;
 
@@ -78,13 +80,14 @@ fn what_goes_wrong_on_the_way_is_told_apart() {
 }
 
 #[test]
-fn one_that_never_ends_tells_its_counts_to_prometheus() {
+fn one_without_an_end_tells_its_counts_to_prometheus_and_at_a_signal_what_is_lost() {
     let place = Place::with_log();
     place.write("canary.log", "");
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let listen = port.to_string();
     let canary = ["canary", "--log", "canary.log", "--cri", "--rate", "50", "--listen", &listen];
-    let mut canary = place.command(canary).stdout(Stdio::piped()).spawn().unwrap();
+    let canary = canary.iter().chain(&["--within", "1", "-o", "json"]);
+    let canary = place.command(canary).stdout(Stdio::piped()).spawn().unwrap();
     let ask = || {
         let mut stream = TcpStream::connect(port).ok()?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").ok()?;
@@ -105,10 +108,33 @@ fn one_that_never_ends_tells_its_counts_to_prometheus() {
     };
     assert!(told.contains("statetrail_canary_latency_seconds_count 0"), "{told}");
     let ended = Command::new("kill").args(["-TERM", &canary.id().to_string()]).status();
-    assert!(ended.unwrap().success() && canary.wait().unwrap().code() == Some(0));
+    assert!(ended.unwrap().success());
+    // Nobody read the log: none of its lines is still on its way when it ends.
+    let report = Answer::of(canary.wait_with_output().unwrap()).expect_code(1).json();
+    assert_eq!((&report["stored"], &report["waiting"]), (&json!(0), &json!(0)), "{report}");
+    assert!(report["lost"] == report["written"] && report["lost"].as_u64() > Some(3), "{report}");
     let log = std::fs::read_to_string(place.path("canary.log")).unwrap();
     let line = log.lines().next().unwrap();
     assert!(line.contains("Z stdout F ") && line.contains(" line 1 check c"), "{line}");
+}
+
+#[test]
+fn a_signal_lets_it_wait_for_what_is_on_its_way() {
+    let place = Place::with_log();
+    let asked_to_end = Cell::new(false);
+    // The fifth line is held back until nothing is written any more.
+    let way = |number, line: &str| {
+        let canary = line.split(' ').nth(4).and_then(|run| run.rsplit_once('-'));
+        if let (5, Some((_, process)), false) = (number, canary, asked_to_end.get()) {
+            let told = Command::new("kill").args(["-TERM", process]).status();
+            assert!(told.unwrap().success());
+            asked_to_end.set(true);
+        }
+        unchanged(line)
+    };
+    let report = sing(&place, &[], way).expect_code(0).json();
+    assert!(asked_to_end.get() && report["written"].as_u64() >= Some(5), "{report}");
+    assert_eq!(report["stored"], report["written"], "{report}");
 }
 
 #[test]

@@ -41,8 +41,9 @@ Examples:
       --lines 600 --store cassandra://db:9042/trail
   statetrail canary --log - --rate 0.2 --listen 0.0.0.0:9465 --store cassandra://db:9042/trail
 
-The lines need fluent-bit/rules/canary.yaml among the rules. It ends with code 1 if a line was \
-lost, doubled, wrong or late. In a pod, standard output is the log; its report comes last there, \
+The lines need fluent-bit/rules/canary.yaml among the rules. After a signal it writes none any \
+more, waits for those on their way and ends; a second signal ends it at once. The exit code is 1 \
+unless every line came, once and in time. In a pod, standard output is the log; its report comes last there, \
 where no rule looks for it.")]
 pub struct CanaryArgs {
     /// The log to write to; - is standard output

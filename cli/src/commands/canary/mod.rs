@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 use statetrail_event::{Event, Time, Value};
-use statetrail_query::{EventFilter, Follow};
-use statetrail_store::EntityFilter;
+use statetrail_query::{EventFilter, Follow, QueryError};
+use statetrail_store::{EntityFilter, StoreError};
 
 use self::metrics::Metrics;
 use self::tally::{Counts, Tally, check_of};
@@ -22,8 +22,9 @@ use crate::args::CanaryArgs;
 use crate::clock::time_of_timestamp;
 use crate::failure::{Exit, Failure};
 use crate::import::stop_on_interrupt;
-use crate::output::Output;
-use crate::waiting::start_runtime;
+use crate::output::{Output, write_indented};
+
+use crate::waiting::{block_on, start_runtime};
 
 /// The type of the entities that rules make of the lines, see `fluent-bit/rules/canary.yaml`.
 const TYPE: &str = "canary";
@@ -42,6 +43,10 @@ struct CanaryView {
     doubled: u64,
     wrong: u64,
     late: u64,
+    /// How often the store did not answer.
+    store_failures: u64,
+    /// What it said the last time; `null` if it always answered.
+    store_failure: Option<String>,
     /// Seconds from writing a line to its being seen in the store; `null` if none came.
     p50: Option<f64>,
     p90: Option<f64>,
@@ -49,7 +54,8 @@ struct CanaryView {
     max: Option<f64>,
 }
 
-/// Runs the command until so many lines are through or lost, or until a signal ends it.
+/// Runs the command until so many lines are through or lost. After a signal it writes none any more, and
+/// ends when those on their way are through or lost.
 ///
 /// # Errors
 /// When the log cannot be written, the store does not answer at the start, or the output fails. Lines
@@ -60,6 +66,7 @@ pub fn run(args: &CanaryArgs, ask: &Questioner, output: &mut Output<'_>) -> Resu
         log: Log::open(&args.log, args.cri)?,
         tally: Tally::new(args.within.0),
         metrics: Metrics::new(),
+        failures: Failures::default(),
         run,
     };
     if let Some(address) = args.listen {
@@ -76,7 +83,31 @@ struct Canary {
     log: Log,
     tally: Tally,
     metrics: Metrics,
+    failures: Failures,
     run: String,
+}
+
+/// Times that the store did not answer.
+#[derive(Default)]
+struct Failures {
+    count: u64,
+    last: Option<String>,
+    /// Whether it answered since.
+    is_over: bool,
+}
+
+impl Failures {
+    /// Notes one, and says so unless the one before was the same.
+    fn note(&mut self, error: &QueryError) {
+        self.count += 1;
+        let told = error.to_string();
+        let is_new = self.is_over || self.last.as_ref() != Some(&told);
+        if is_new {
+            let _ = writeln!(io::stderr(), "the canary goes on without an answer: {told}");
+        }
+        self.last = Some(told);
+        self.is_over = false;
+    }
 }
 
 impl Canary {
@@ -88,40 +119,56 @@ impl Canary {
             ..EntityFilter::default()
         };
         let filter = EventFilter { entities, ..EventFilter::default() };
-        let mut follow = wait(Follow::starting_now(ask.store(), filter))?;
+        let mut follow = wait(Follow::starting_now(ask.store(), filter.clone()))?;
         let every = Duration::from_secs_f64(1.0 / args.rate);
         let mut next = Instant::now();
-        while !stop.load(Ordering::Relaxed) {
-            let is_singing =
-                args.lines.is_none_or(|lines| self.tally.counts(now()).written < lines);
+        loop {
+            let is_singing = !stop.load(Ordering::Relaxed)
+                && args.lines.is_none_or(|lines| self.tally.written() < lines);
             if is_singing && Instant::now() >= next {
                 self.write()?;
                 next += every;
             }
-            // A store that is away for a while is what a canary is there to tell: its lines are lost then.
-            let more = match wait(follow.next_page()) {
-                Ok(page) => {
-                    for arrived in &page.events {
-                        self.take(&arrived.known.event);
-                    }
-                    page.more
-                }
-                Err(_) => {
-                    self.metrics.store_failed();
-                    false
-                }
-            };
+            let more = self.look(&mut follow, ask, &filter);
             let counts = self.tally.counts(now());
             self.metrics.note(counts);
             if !is_singing && counts.waiting == 0 {
-                break;
+                return Ok(());
             }
             if !more {
                 let due = next.saturating_duration_since(Instant::now());
                 std::thread::sleep(if is_singing { due.min(ASKED_EVERY) } else { ASKED_EVERY });
             }
         }
-        Ok(())
+    }
+
+    /// Takes what arrived, and says whether there may be more. A store that is away for a while is what a
+    /// canary is there to tell: its lines are lost then.
+    fn look<'a>(
+        &mut self,
+        follow: &mut Follow<'a>,
+        ask: &'a Questioner,
+        filter: &EventFilter,
+    ) -> bool {
+        let error = match block_on(follow.next_page()) {
+            Ok(page) => {
+                self.failures.is_over = true;
+                for arrived in &page.events {
+                    self.take(&arrived.known.event);
+                }
+                return page.more;
+            }
+            Err(error) => error,
+        };
+        self.metrics.store_failed();
+        self.failures.note(&error);
+        // Behind so long an outage nobody can go on from where it was.
+        if matches!(error, QueryError::Store(StoreError::ArrivalsForgotten { .. }))
+            && let Ok(anew) = block_on(Follow::starting_now(ask.store(), filter.clone()))
+        {
+            *follow = anew;
+        }
+        false
     }
 
     fn write(&mut self) -> Result<(), Failure> {
@@ -164,6 +211,8 @@ impl Canary {
             doubled,
             wrong,
             late,
+            store_failures: self.failures.count,
+            store_failure: self.failures.last.clone(),
             p50,
             p90,
             p99,
@@ -196,6 +245,11 @@ fn write_text(view: &CanaryView, output: &mut Output<'_>) -> Result<(), Failure>
     }
     if let (Some(p50), Some(p90), Some(p99), Some(max)) = (view.p50, view.p90, view.p99, view.max) {
         writeln!(output, "  seconds  {p50:.2} p50, {p90:.2} p90, {p99:.2} p99, {max:.2} at most")?;
+    }
+    if let Some(failure) = &view.store_failure {
+        let count = style.bad(format!("{:>9}", view.store_failures));
+        writeln!(output, "  {count} times the store did not answer, last:")?;
+        write_indented(output, "    ", failure)?;
     }
     Ok(())
 }

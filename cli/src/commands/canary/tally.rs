@@ -42,9 +42,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Whether every line came through, once and in time, or still may.
+    /// Whether lines were written, and every one came through, once and in time.
     pub(super) fn is_good(&self) -> bool {
-        self.lost + self.doubled + self.wrong + self.late == 0
+        self.written > 0
+            && self.stored == self.written
+            && self.doubled + self.wrong + self.late == 0
     }
 }
 
@@ -87,6 +89,11 @@ impl Tally {
         }
         self.latencies.push_back(latency);
         Some(latency)
+    }
+
+    /// Lines written.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
     /// The counts as of now.
