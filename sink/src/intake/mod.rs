@@ -51,7 +51,7 @@ const MESSAGES_IN_A_ROW: usize = 500;
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// What the reading thread works with.
-pub struct Intake {
+pub struct Parts {
     /// The group's consumer.
     pub consumer: Arc<BaseConsumer<ConsumerEvents>>,
     /// The settings.
@@ -70,6 +70,11 @@ pub struct Intake {
     pub dead_letters: DeadLetters,
     /// Set when the sink is to stop.
     pub stop: Arc<AtomicBool>,
+}
+
+/// The reading thread.
+pub struct Intake {
+    parts: Parts,
     state: State,
 }
 
@@ -90,46 +95,13 @@ struct State {
     stopping_since: Option<Instant>,
 }
 
-/// All parts but those that begin empty.
-pub struct Parts {
-    /// See [`Intake::consumer`].
-    pub consumer: Arc<BaseConsumer<ConsumerEvents>>,
-    /// See [`Intake::settings`].
-    pub settings: Arc<Settings>,
-    /// See [`Intake::health`].
-    pub health: Arc<Health>,
-    /// See [`Intake::metrics`].
-    pub metrics: Arc<Metrics>,
-    /// See [`Intake::batches`].
-    pub batches: Sender<Batch>,
-    /// See [`Intake::positions`].
-    pub positions: Sender<Vec<(PartitionKey, i64)>>,
-    /// See [`Intake::done`].
-    pub done: Receiver<Done>,
-    /// See [`Intake::dead_letters`].
-    pub dead_letters: DeadLetters,
-    /// See [`Intake::stop`].
-    pub stop: Arc<AtomicBool>,
-}
-
 impl Intake {
     /// Nothing is read yet.
     pub fn new(parts: Parts) -> Intake {
-        let Parts {
-            consumer,
-            settings,
-            health,
-            metrics,
-            batches,
-            positions,
-            done,
-            dead_letters,
-            stop,
-        } = parts;
-        let numbered = settings.kafka.topics.iter().cloned().zip(0..);
+        let numbered = parts.settings.kafka.topics.iter().cloned().zip(0..);
         let state = State {
             offsets: Offsets::new(),
-            budget: Budget::new(settings.budget),
+            budget: Budget::new(parts.settings.budget),
             reader: Reader::default(),
             events: Vec::new(),
             batch: None,
@@ -141,18 +113,7 @@ impl Intake {
             topics: numbered.collect(),
             stopping_since: None,
         };
-        Intake {
-            consumer,
-            settings,
-            health,
-            metrics,
-            batches,
-            positions,
-            done,
-            dead_letters,
-            stop,
-            state,
-        }
+        Intake { parts, state }
     }
 
     /// Reads until it is asked to stop.
@@ -166,7 +127,7 @@ impl Intake {
             self.take_incidents(now)?;
             self.hand_partitions_over(now)?;
             self.commit_if_due(now);
-            self.dead_letters.retry(now)?;
+            self.parts.dead_letters.retry(now)?;
             if let Some(ended) = self.stop_if_asked(now) {
                 return Ok(ended);
             }
@@ -189,7 +150,7 @@ impl Intake {
 
     fn read_some(&mut self, now: Instant) -> Result<(), Failure> {
         // The messages borrow the consumer, which is not to borrow all of `self`.
-        let consumer = Arc::clone(&self.consumer);
+        let consumer = Arc::clone(&self.parts.consumer);
         let mut wait = self.longest_wait(now);
         for _ in 0..MESSAGES_IN_A_ROW {
             match consumer.poll(wait) {
@@ -207,13 +168,13 @@ impl Intake {
 
     fn longest_wait(&self, now: Instant) -> Duration {
         let batch = self.state.batch.as_ref().filter(|_| self.state.handed_over < WRITERS);
-        let batch = batch.map(|batch| batch.remaining(&self.settings.batch, now));
-        let waits = [batch, self.dead_letters.next_retry(now)];
+        let batch = batch.map(|batch| batch.remaining(&self.parts.settings.batch, now));
+        let waits = [batch, self.parts.dead_letters.next_retry(now)];
         waits.into_iter().flatten().fold(LONGEST_WAIT, Duration::min)
     }
 
     fn take_error(&self, error: &KafkaError) -> Result<(), Failure> {
-        let kafka = &self.settings.kafka;
+        let kafka = &self.parts.settings.kafka;
         match error {
             KafkaError::MessageConsumptionFatal(_) => {
                 let message = format!(
@@ -236,7 +197,7 @@ impl Intake {
         if !self.state.offsets.takes(key) || self.state.stopping_since.is_some() {
             return;
         }
-        self.metrics.messages.inc();
+        self.parts.metrics.messages.inc();
         self.state.events.clear();
         let read = read_into(&mut self.state.reader, message, &mut self.state.events);
         let bytes = counted_bytes(bytes_of(message), &self.state.events);
@@ -251,7 +212,7 @@ impl Intake {
         let known_at = known_at(message);
         if self.state.batch.is_none() {
             let unit = self.new_unit();
-            self.state.batch = Some(Batch::new(unit, &self.settings.batch, Instant::now()));
+            self.state.batch = Some(Batch::new(unit, &self.parts.settings.batch, Instant::now()));
         }
         let Some(batch) = &mut self.state.batch else { return };
         let offset = message.offset();
@@ -260,7 +221,7 @@ impl Intake {
         let events = self.state.events.drain(..);
         batch.events.extend(events.map(|event| KnownEvent { event, known_at }));
         batch.bytes += bytes;
-        if batch.is_full(&self.settings.batch) {
+        if batch.is_full(&self.parts.settings.batch) {
             self.hand_over();
         }
     }
@@ -280,10 +241,10 @@ impl Intake {
         self.state.offsets.read(key, offset, unit);
         let kind = error.kind();
         let cause = Cause { error: &reason, kind, failed_at: &clock().to_string() };
-        self.dead_letters.send(DeadLetter {
+        self.parts.dead_letters.send(DeadLetter {
             unit,
             bytes,
-            topic: self.settings.dead_letter_topic(topic),
+            topic: self.parts.settings.dead_letter_topic(topic),
             kind,
             message: with_cause(message.detach(), &cause),
         });
@@ -301,7 +262,7 @@ impl Intake {
     fn hand_over_if_due(&mut self, now: Instant) {
         let Some(batch) = &self.state.batch else { return };
         let is_hurried = self.state.stopping_since.is_some() || !self.state.leaving.is_empty();
-        let is_due = batch.remaining(&self.settings.batch, now).is_zero();
+        let is_due = batch.remaining(&self.parts.settings.batch, now).is_zero();
         if is_hurried || (is_due && self.state.handed_over < WRITERS) {
             self.hand_over();
         }
@@ -311,21 +272,21 @@ impl Intake {
         let Some(batch) = self.state.batch.take() else { return };
         self.state.handed_over += 1;
         // The writers end only when this sender does.
-        let _ = self.batches.send(batch);
+        let _ = self.parts.batches.send(batch);
     }
 
     fn wait_for_done(&mut self) {
-        if let Ok(done) = self.done.recv_timeout(LONGEST_WAIT) {
+        if let Ok(done) = self.parts.done.recv_timeout(LONGEST_WAIT) {
             self.end(done);
         }
     }
 
     fn take_done(&mut self) {
-        while let Ok(done) = self.done.try_recv() {
+        while let Ok(done) = self.parts.done.try_recv() {
             self.end(done);
         }
         // At most the budget and one message, far below the range.
-        self.metrics.in_flight.set(self.state.budget.used() as i64);
+        self.parts.metrics.in_flight.set(self.state.budget.used() as i64);
     }
 
     fn end(&mut self, done: Done) {
@@ -335,7 +296,7 @@ impl Intake {
                 self.state.budget.give_back(bytes);
                 for letter in refused {
                     self.state.offsets.add_part(unit);
-                    self.dead_letters.send(letter);
+                    self.parts.dead_letters.send(letter);
                 }
                 self.state.offsets.finish(unit);
             }
@@ -352,14 +313,14 @@ impl Intake {
             Done::Delivered { unit, bytes, kind } => {
                 self.state.budget.give_back(bytes);
                 self.state.offsets.finish(unit);
-                self.metrics.dead_letter(kind);
-                self.health.dead_letters_work();
-                self.dead_letters.delivered();
+                self.parts.metrics.dead_letter(kind);
+                self.parts.health.dead_letters_work();
+                self.parts.dead_letters.delivered();
             }
             Done::Undelivered { letter, error } => {
-                self.health.dead_letters_fail(&letter.topic, &error);
-                self.metrics.retry("dead_letter");
-                self.dead_letters.failed(*letter, &error);
+                self.parts.health.dead_letters_fail(&letter.topic, &error);
+                self.parts.metrics.retry("dead_letter");
+                self.parts.dead_letters.failed(*letter, &error);
             }
         }
     }

@@ -40,11 +40,11 @@ impl Intake {
     }
 
     fn topic_of(&self, key: PartitionKey) -> &str {
-        self.settings.kafka.topics.get(usize::from(key.topic)).map_or("", String::as_str)
+        self.parts.settings.kafka.topics.get(usize::from(key.topic)).map_or("", String::as_str)
     }
 
     pub(super) fn take_incidents(&mut self, now: Instant) -> Result<(), Failure> {
-        for incident in self.consumer.context().take() {
+        for incident in self.parts.consumer.context().take() {
             match incident {
                 Incident::Assigned(partitions) => self.assigned(&partitions)?,
                 Incident::Revoked(partitions) => self.revoked(partitions, now),
@@ -57,9 +57,11 @@ impl Intake {
         for key in self.keys_of(partitions) {
             self.state.offsets.assign(key);
         }
-        self.consumer.incremental_assign(partitions).map_err(|error| {
-            let message =
-                format!("partitions of {} cannot be taken: {error}", self.settings.kafka.brokers);
+        self.parts.consumer.incremental_assign(partitions).map_err(|error| {
+            let message = format!(
+                "partitions of {} cannot be taken: {error}",
+                self.parts.settings.kafka.brokers
+            );
             Failure::new(Exit::Failed, message)
         })?;
         if self.state.budget.is_paused() || self.state.stopping_since.is_some() {
@@ -70,8 +72,8 @@ impl Intake {
             total = self.assigned_count(),
             "partitions assigned"
         );
-        self.metrics.partitions.set(self.assigned_count() as i64);
-        self.health.group_joined();
+        self.parts.metrics.partitions.set(self.assigned_count() as i64);
+        self.parts.health.group_joined();
         Ok(())
     }
 
@@ -79,14 +81,14 @@ impl Intake {
         for key in self.keys_of(&partitions) {
             self.state.offsets.leave(key);
         }
-        let deadline = now + self.settings.drain_timeout;
+        let deadline = now + self.parts.settings.drain_timeout;
         self.state.leaving.push(Leaving { partitions, deadline });
         self.hurry(now);
     }
 
     /// Unassigns partitions of which everything is done, or whose time is up.
     pub(super) fn hand_partitions_over(&mut self, now: Instant) -> Result<(), Failure> {
-        let is_lost = self.consumer.assignment_lost();
+        let is_lost = self.parts.consumer.assignment_lost();
         let mut waiting = Vec::new();
         for leaving in std::mem::take(&mut self.state.leaving) {
             let keys = self.keys_of(&leaving.partitions);
@@ -98,10 +100,10 @@ impl Intake {
             for key in keys {
                 self.state.offsets.revoke(key);
             }
-            self.consumer.incremental_unassign(&leaving.partitions).map_err(|error| {
+            self.parts.consumer.incremental_unassign(&leaving.partitions).map_err(|error| {
                 let message = format!(
                     "partitions of {} cannot be given back: {error}",
-                    self.settings.kafka.brokers
+                    self.parts.settings.kafka.brokers
                 );
                 Failure::new(Exit::Failed, message)
             })?;
@@ -113,7 +115,7 @@ impl Intake {
                 total = self.assigned_count(),
                 "partitions given back"
             );
-            self.metrics.partitions.set(self.assigned_count() as i64);
+            self.parts.metrics.partitions.set(self.assigned_count() as i64);
         }
         self.state.leaving = waiting;
         Ok(())
@@ -124,13 +126,13 @@ impl Intake {
         if now < self.state.next_commit || self.state.commits {
             return;
         }
-        let interval = self.settings.commit_interval;
+        let interval = self.parts.settings.commit_interval;
         self.state.next_commit =
             now + if is_hurried { interval.min(HURRIED_COMMIT) } else { interval };
         let uncommitted = self.state.offsets.uncommitted();
         if !uncommitted.is_empty() {
             // The answer comes among what the other threads have done. They end only when we do.
-            self.state.commits = self.positions.send(uncommitted).is_ok();
+            self.state.commits = self.parts.positions.send(uncommitted).is_ok();
         }
     }
 
@@ -141,7 +143,7 @@ impl Intake {
 
     /// Nothing is lost: positions that are not confirmed are committed again.
     pub(super) fn commit_failed(&self, error: &KafkaError) {
-        self.metrics.failed_commits.inc();
+        self.parts.metrics.failed_commits.inc();
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::NoOffset) => {
                 tracing::debug!(%error, "a commit has to wait");
@@ -157,14 +159,17 @@ impl Intake {
             partitions.add_partition(self.topic_of(key), key.partition);
         }
         self.pause(&partitions, pause);
-        self.metrics.paused.set(i64::from(pause));
+        self.parts.metrics.paused.set(i64::from(pause));
         let bytes = self.state.budget.used();
         tracing::info!(bytes, pause, "the budget of memory decides about reading");
     }
 
     pub(super) fn pause(&self, partitions: &TopicPartitionList, pause: bool) {
-        let result =
-            if pause { self.consumer.pause(partitions) } else { self.consumer.resume(partitions) };
+        let result = if pause {
+            self.parts.consumer.pause(partitions)
+        } else {
+            self.parts.consumer.resume(partitions)
+        };
         if let Err(error) = result {
             tracing::warn!(%error, pause, "partitions cannot be paused or resumed");
         }

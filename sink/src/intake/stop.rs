@@ -20,7 +20,7 @@ pub enum Ended {
 impl Intake {
     /// Begins to stop when that was asked for; tells when there is nothing left to wait for.
     pub(super) fn stop_if_asked(&mut self, now: Instant) -> Option<Ended> {
-        if !self.stop.load(Ordering::Acquire) {
+        if !self.parts.stop.load(Ordering::Acquire) {
             return None;
         }
         let since = match self.state.stopping_since {
@@ -31,17 +31,17 @@ impl Intake {
             }
         };
         let unsettled = self.state.offsets.unsettled();
-        let is_over = now.saturating_duration_since(since) >= self.settings.drain_timeout;
+        let is_over = now.saturating_duration_since(since) >= self.parts.settings.drain_timeout;
         if !unsettled.is_empty() && !is_over {
             return None;
         }
         // From here on nobody acts on rebalances; the consumer leaves the group when it is dropped.
-        self.consumer.context().close();
+        self.parts.consumer.context().close();
         if unsettled.is_empty() {
             return Some(Ended::Drained);
         }
         let tell = |(key, committed, end): &(crate::offsets::PartitionKey, Option<i64>, i64)| {
-            let topic = self.settings.kafka.topics.get(usize::from(key.topic));
+            let topic = self.parts.settings.kafka.topics.get(usize::from(key.topic));
             let topic = topic.map_or("", String::as_str);
             match committed {
                 Some(from) => format!("{topic}[{}] offsets {from} to {}", key.partition, end - 1),
@@ -53,15 +53,15 @@ impl Intake {
 
     fn begin_to_stop(&mut self, now: Instant) {
         self.state.stopping_since = Some(now);
-        self.health.draining();
+        self.parts.health.draining();
         self.hurry(now);
         let mut partitions = TopicPartitionList::new();
         for key in self.state.offsets.assigned() {
-            if let Some(topic) = self.settings.kafka.topics.get(usize::from(key.topic)) {
+            if let Some(topic) = self.parts.settings.kafka.topics.get(usize::from(key.topic)) {
                 partitions.add_partition(topic, key.partition);
             }
         }
-        if let Err(error) = self.consumer.pause(&partitions) {
+        if let Err(error) = self.parts.consumer.pause(&partitions) {
             tracing::warn!(%error, "partitions cannot be paused");
         }
         let bytes = self.state.budget.used();
