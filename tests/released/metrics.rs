@@ -86,8 +86,8 @@ fn serve(folder: &std::path::Path, tokens: &str) -> Result<(Running, String)> {
 /// What the compose file's server is told about tokens.
 fn tokens() -> Result<String> {
     let compose = read_yaml(&fs::read_to_string(project_folder().join("docker-compose.yml"))?)?;
-    let content = compose["configs"]["tokens"]["content"].as_str();
-    Ok(content.context("no tokens")?.to_owned())
+    let file = compose["configs"]["tokens"]["file"].as_str().context("no tokens")?;
+    Ok(fs::read_to_string(project_folder().join(file))?)
 }
 
 #[test]

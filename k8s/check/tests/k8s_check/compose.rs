@@ -86,3 +86,37 @@ fn services_start_in_order() -> Result<()> {
     }
     Ok(())
 }
+
+/// What cannot be brought into its container, because nothing can be written there: `docker compose`
+/// mounts files, and refuses whatever it would have to copy.
+fn copied_into_read_only(config: &Value) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (name, service) in config["services"].as_object().context("no services")? {
+        for kind in ["configs", "secrets"] {
+            for used in service[kind].as_array().into_iter().flatten() {
+                let source = used["source"].as_str().context("a use of nothing")?;
+                let is_file = match config[kind][source]["file"].as_str() {
+                    Some(file) => fs::exists(file)?,
+                    None => false,
+                };
+                if service["read_only"] == true && !is_file {
+                    found.push(format!("{kind}/{source} of {name}"));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn what_read_only_services_are_given_is_a_file() -> Result<()> {
+    let mut config = config()?;
+    let found = copied_into_read_only(&config)?;
+    ensure!(found.is_empty(), "{found:?}");
+    // Both are used, so both are found when they are no files.
+    config["configs"]["node"] = json!({"content": "laptop"});
+    config["configs"]["tokens"] = json!({"environment": "TOKENS"});
+    let found = copied_into_read_only(&config)?;
+    ensure!(found == ["configs/node of fluent-bit", "configs/tokens of serve"], "{found:?}");
+    Ok(())
+}
