@@ -45,6 +45,7 @@ fn a_team_can_name_its_own_namespace_and_no_other() -> Result<()> {
     let samples = own.replace("samples:", "samples: # \"quoted\" {with} [what] namespaces\n");
     ensure!(is_taken(&program, &with(&samples))?, "a harmless one is refused");
     let rest = own.replace("namespaces: [shop]\n", "");
+    let braces = "{\"name\\u0073paces\": [payments], rules: [], redact: [\"\nnamespaces: [shop]\n<_>\"]}\n";
     let others = [
         rest.clone(),
         own.replace("[shop]", "[shop, payments]"),
@@ -67,6 +68,17 @@ fn a_team_can_name_its_own_namespace_and_no_other() -> Result<()> {
         format!("%YAML 1.2\n{own}"),
         own.replace("[shop]", "&a [shop]"),
         own.replace("namespaces", "  namespaces"),
+        // What is in braces, with the line as a part of a text.
+        format!(" {braces}"),
+        format!("\u{feff}{braces}"),
+        format!("\t{braces}"),
+        format!("\n {braces}"),
+        format!("# namespaces\n {braces}"),
+        // Nothing may come before the line, so that nothing can change what it is.
+        format!("\n{own}"),
+        format!("# comment\n{own}"),
+        format!("\u{feff}{own}"),
+        own.replace("[shop]\n", "[shop] # \n"),
         String::new(),
     ];
     for text in others {
