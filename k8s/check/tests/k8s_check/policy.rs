@@ -165,3 +165,23 @@ fn production_survives_the_loss_of_a_node() -> Result<()> {
     ensure!(partitions >= find("ScaledObject/sink")?["spec"]["maxReplicaCount"].as_u64());
     Ok(())
 }
+
+/// A node that joins takes its data from the others before it answers clients, and nobody may end it then.
+#[test]
+fn a_cassandra_node_may_take_hours_to_join() -> Result<()> {
+    for overlay in overlays()? {
+        let resources = render(&overlay)?;
+        let cassandra =
+            resources.iter().find(|resource| name_of(resource) == "StatefulSet/cassandra");
+        let container =
+            &cassandra.context("no Cassandra")?["spec"]["template"]["spec"]["containers"][0];
+        let asks = |probe: &str| &container[probe]["tcpSocket"]["port"];
+        // Whatever ends a node asks the port that is open while it joins.
+        ensure!(asks("startupProbe") == "nodes" && asks("livenessProbe") == "nodes");
+        ensure!(asks("readinessProbe") == "cql", "a node is ready before it has joined");
+        let startup = &container["startupProbe"];
+        let seconds = |key: &str| startup[key].as_u64().context("no number");
+        ensure!(seconds("periodSeconds")? * seconds("failureThreshold")? >= 3_600);
+    }
+    Ok(())
+}
