@@ -73,6 +73,17 @@ fn the_chart_gets_the_configuration_of_the_manifests() -> Result<()> {
     let by_chart = read_yaml(text.context("no configuration")?)?;
     let added = added(&configuration("k8s/base/fluent-bit/fluent-bit.yaml")?, &by_chart)?;
     ensure!(added == ["/service/hot_reload".to_owned()].into(), "{added:#?}");
+    // Helm refuses to make an account that is there.
+    let account = &values["serviceAccount"];
+    ensure!(account["create"] == false && account["name"] == "fluent-bit", "{account}");
+    let resources = render(&project_folder().join("k8s/overlays/production"))?;
+    let has = |name: &str| resources.iter().find(|resource| name_of(resource) == name);
+    ensure!(has("ServiceAccount/fluent-bit").is_some(), "there is no such account");
+    // The chart names its port otherwise, so it is asked for by its number.
+    let monitor = has("PodMonitor/fluent-bit").context("Prometheus does not ask")?;
+    let asked = &monitor["spec"]["podMetricsEndpoints"][0];
+    ensure!(asked["portNumber"] == by_chart["service"]["http_port"], "{asked}");
+    ensure!(asked["port"].is_null(), "{asked}");
     Ok(())
 }
 
