@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use statetrail_k8s_check::{project_folder, read_yaml, succeed, tool};
+use statetrail_k8s_check::{name_of, project_folder, read_yaml, render, succeed, tool};
 
 const FOLDER: &str = "k8s/components/monitoring";
 /// What Fluent Bit 5.1.1 and kube-state-metrics call theirs, of what is asked for.
@@ -77,6 +77,28 @@ fn each_alert_is_tested_and_documented() -> Result<()> {
     for name in told {
         ensure!(names.contains(name), "docs/operate.md tells of {name}, which does not exist");
     }
+    Ok(())
+}
+
+/// Prometheus takes only what has the label that it asks for, and the documents name it.
+#[test]
+fn what_prometheus_is_to_take_has_its_label() -> Result<()> {
+    let resources = render(&project_folder().join("k8s/overlays/production"))?;
+    let mut labelled = BTreeSet::new();
+    for resource in &resources {
+        let kind = resource["kind"].as_str().unwrap_or_default();
+        if ["PodMonitor", "ServiceMonitor", "PrometheusRule"].contains(&kind) {
+            let label = &resource["metadata"]["labels"]["release"];
+            ensure!(label == "kube-prometheus-stack", "{} has {label}", name_of(resource));
+            labelled.insert(name_of(resource));
+        }
+    }
+    for name in ["PodMonitor/sink", "PodMonitor/serve", "PodMonitor/fluent-bit"] {
+        ensure!(labelled.contains(name), "there is no {name}");
+    }
+    ensure!(labelled.contains("PrometheusRule/statetrail"), "{labelled:?}");
+    let document = fs::read_to_string(project_folder().join("docs/install.md"))?;
+    ensure!(document.contains("`release`") && document.contains("`kube-prometheus-stack`"));
     Ok(())
 }
 
