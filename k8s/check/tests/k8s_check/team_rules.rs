@@ -45,8 +45,7 @@ fn a_team_can_name_its_own_namespace_and_no_other() -> Result<()> {
     let samples = own.replace("samples:", "samples: # \"quoted\" {with} [what] namespaces\n");
     ensure!(is_taken(&program, &with(&samples))?, "a harmless one is refused");
     let rest = own.replace("namespaces: [shop]\n", "");
-    let braces =
-        "{\"name\\u0073paces\": [payments], rules: [], redact: [\"\nnamespaces: [shop]\n<_>\"]}\n";
+    let braces = "{\"name\\u0073paces\": [payments], rules: [], redact: [\"\nnamespaces: [shop]\n card=<_>\"]}\n";
     let others = [
         rest.clone(),
         own.replace("[shop]", "[shop, payments]"),
