@@ -96,7 +96,7 @@ fn the_binaries_take_what_the_manifests_give_them() -> Result<()> {
             }
         }
     }
-    ensure!(tried == 6, "{tried} containers instead of three in two overlays");
+    ensure!(tried == 7, "{tried} containers instead of three in two overlays and the canary");
     Ok(())
 }
 

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 use statetrail_k8s_check::{name_of, project_folder, read_yaml, render, succeed, tool};
 
 const FOLDER: &str = "k8s/components/monitoring";
+/// Whoever has alerts.
+const FOLDERS: [&str; 2] = [FOLDER, "k8s/components/canary"];
 /// What Fluent Bit 5.1.1 and kube-state-metrics call theirs, of what is asked for.
 const OTHERS: [&str; 8] = [
     "fluentbit_input_records_total",
@@ -22,39 +24,42 @@ const OTHERS: [&str; 8] = [
     "kube_",
 ];
 
-fn file(name: &str) -> Result<String> {
-    let path = project_folder().join(FOLDER).join(name);
+fn file(folder: &str, name: &str) -> Result<String> {
+    let path = project_folder().join(folder).join(name);
     fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
 
 fn alerts() -> Result<Vec<Value>> {
-    let rules = read_yaml(file("alerts.yaml")?.as_str())?;
-    let rules = rules.pointer("/spec/groups/0/rules").and_then(Value::as_array);
-    Ok(rules.context("no alerts")?.clone())
+    let mut alerts = Vec::new();
+    for folder in FOLDERS {
+        let rules = read_yaml(&file(folder, "alerts.yaml")?)?;
+        let rules = rules.pointer("/spec/groups/0/rules").and_then(Value::as_array);
+        alerts.extend(rules.context("no alerts")?.iter().cloned());
+    }
+    Ok(alerts)
 }
 
 #[test]
 fn promtool_takes_the_alerts_and_their_tests_pass() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let resource = read_yaml(&file("alerts.yaml")?)?;
-    // JSON is YAML.
-    fs::write(folder.path().join("rules.yaml"), resource["spec"].to_string())?;
-    fs::write(folder.path().join("tests.yaml"), file("alerts.test.yaml")?)?;
     let promtool = tool("promtool")?;
-    for arguments in [["check", "rules", "rules.yaml"], ["test", "rules", "tests.yaml"]] {
-        println!(
-            "{}",
-            succeed(Command::new(&promtool).args(arguments).current_dir(folder.path()))?
-        );
+    for (of, wrong) in
+        FOLDERS.into_iter().zip([("> 500000", "> 5000000"), ("lost) > 0", "lost) > 9")])
+    {
+        let folder = tempfile::tempdir()?;
+        let alerts = file(of, "alerts.yaml")?;
+        // JSON is YAML.
+        fs::write(folder.path().join("rules.yaml"), read_yaml(&alerts)?["spec"].to_string())?;
+        fs::write(folder.path().join("tests.yaml"), file(of, "alerts.test.yaml")?)?;
+        let run = |arguments: [&str; 3]| {
+            succeed(Command::new(&promtool).args(arguments).current_dir(folder.path()))
+        };
+        println!("{}", run(["check", "rules", "rules.yaml"])?);
+        println!("{}", run(["test", "rules", "tests.yaml"])?);
+        // An alert that never fires fails its test, or these would say nothing.
+        let never = alerts.replace(wrong.0, wrong.1);
+        fs::write(folder.path().join("rules.yaml"), read_yaml(&never)?["spec"].to_string())?;
+        ensure!(run(["test", "rules", "tests.yaml"]).is_err(), "a wrong alert of {of} passes");
     }
-    // An alert that never fires fails its test, or these would say nothing.
-    let never = file("alerts.yaml")?.replace("> 500000", "> 5000000");
-    fs::write(folder.path().join("rules.yaml"), read_yaml(&never)?["spec"].to_string())?;
-    let test = Command::new(&promtool)
-        .args(["test", "rules", "tests.yaml"])
-        .current_dir(folder.path())
-        .output()?;
-    ensure!(!test.status.success(), "a wrong alert passes");
     Ok(())
 }
 
@@ -62,9 +67,12 @@ fn promtool_takes_the_alerts_and_their_tests_pass() -> Result<()> {
 #[test]
 fn each_alert_is_tested_and_documented() -> Result<()> {
     let document = fs::read_to_string(project_folder().join("docs/operate.md"))?;
-    let tests = read_yaml(&file("alerts.test.yaml")?)?;
-    let tests = tests["tests"].as_array().context("no tests")?;
-    let tested: Vec<Value> = tests.iter().map(|test| test["alert_rule_test"][0].clone()).collect();
+    let mut tested = Vec::new();
+    for folder in FOLDERS {
+        let tests = read_yaml(&file(folder, "alerts.test.yaml")?)?;
+        let tests = tests["tests"].as_array().context("no tests")?;
+        tested.extend(tests.iter().map(|test| test["alert_rule_test"][0].clone()));
+    }
     let mut names = BTreeSet::new();
     for alert in alerts()? {
         let name = alert["alert"].as_str().context("no name")?.to_owned();
@@ -97,10 +105,12 @@ fn what_prometheus_is_to_take_has_its_label() -> Result<()> {
             labelled.insert(name_of(resource));
         }
     }
-    for name in ["PodMonitor/sink", "PodMonitor/serve", "PodMonitor/fluent-bit"] {
+    for name in ["sink", "serve", "fluent-bit", "canary"] {
+        ensure!(labelled.contains(&format!("PodMonitor/{name}")), "nobody asks {name}");
+    }
+    for name in ["PrometheusRule/statetrail", "PrometheusRule/canary"] {
         ensure!(labelled.contains(name), "there is no {name}");
     }
-    ensure!(labelled.contains("PrometheusRule/statetrail"), "{labelled:?}");
     let document = fs::read_to_string(project_folder().join("docs/install.md"))?;
     ensure!(document.contains("`release`") && document.contains("`kube-prometheus-stack`"));
     Ok(())
@@ -140,15 +150,17 @@ fn grafana_takes_the_dashboard() -> Result<()> {
 /// ones.
 #[test]
 fn metrics_that_are_asked_for_exist() -> Result<()> {
-    let sources = ["sink/src/metrics.rs", "server/src/metrics.rs"]
-        .map(|path| fs::read_to_string(project_folder().join(path)));
-    let [sink, server] = sources;
-    let (sink, server) = (sink?, server?);
+    let sources = [
+        ("sink_", "sink/src/metrics.rs"),
+        ("statetrail_server_", "server/src/metrics.rs"),
+        ("statetrail_canary_", "cli/src/commands/canary/metrics.rs"),
+    ]
+    .map(|(prefix, path)| (prefix, fs::read_to_string(project_folder().join(path))));
     let mut asked = BTreeSet::new();
     for alert in alerts()? {
         names(alert["expr"].as_str().context("no expression")?, &mut asked);
     }
-    for line in file("dashboard.json")?.lines() {
+    for line in file(FOLDER, "dashboard.json")?.lines() {
         if let Some(expression) = line.trim().strip_prefix("\"expr\": ") {
             names(&serde_json::from_str::<String>(expression.trim_end_matches(','))?, &mut asked);
         }
@@ -164,10 +176,11 @@ fn metrics_that_are_asked_for_exist() -> Result<()> {
             source.contains(&format!("\"{name}\"")) || source.contains(&format!("\"{short}\""))
         };
         let known = OTHERS.iter().any(|other| name == *other || name.starts_with("kube_"));
-        ensure!(
-            known || is_registered(&server, "statetrail_server_") || is_registered(&sink, "sink_"),
-            "nobody has {name}"
-        );
+        let mut is_known = known;
+        for (prefix, source) in &sources {
+            is_known |= is_registered(source.as_ref().map_err(|error| anyhow!("{error}"))?, prefix);
+        }
+        ensure!(is_known, "nobody has {name}");
     }
     Ok(())
 }
@@ -177,7 +190,8 @@ fn metrics_that_are_asked_for_exist() -> Result<()> {
 fn names(expression: &str, names: &mut BTreeSet<String>) {
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     for word in expression.split(|letter| !is_letter(letter)) {
-        let of_ours = word.starts_with("sink_") || word.starts_with("statetrail_server_");
+        let of_ours = ["sink_", "statetrail_server_", "statetrail_canary_"];
+        let of_ours = of_ours.iter().any(|prefix| word.starts_with(prefix));
         if of_ours || word.starts_with("fluentbit_") || word.starts_with("kube_") || word == "up" {
             names.insert(word.to_owned());
         }

@@ -13,11 +13,12 @@ const fn ours(name: &'static str, labels: &'static [(&'static str, &'static str)
     Party { name, namespace: OURS, labels }
 }
 
-const PARTIES: [Party; 13] = [
+const PARTIES: [Party; 14] = [
     ours("fluent-bit", &[("app.kubernetes.io/name", "fluent-bit")]),
     ours("sink", &[("app.kubernetes.io/name", "sink")]),
     ours("serve", &[("app.kubernetes.io/name", "serve")]),
     ours("migrate", &[("app.kubernetes.io/name", "migrate")]),
+    ours("canary", &[("app.kubernetes.io/name", "canary")]),
     ours("cassandra", &[("app.kubernetes.io/name", "cassandra")]),
     ours(
         "kafka",
@@ -39,7 +40,7 @@ const PARTIES: [Party; 13] = [
     Party { name: "api-server", namespace: "kube-system", labels: &[] },
     Party { name: "stranger", namespace: "shop", labels: &[] },
 ];
-const PORTS: [u64; 10] = [53, 2020, 6443, 7000, 8080, 9042, 9091, 9093, 9464, 22];
+const PORTS: [u64; 11] = [53, 2020, 6443, 7000, 8080, 9042, 9091, 9093, 9464, 9465, 22];
 
 /// From, to, port; `kafka` may ask anybody on the API server's port, because that has no labels.
 const ARROWS: [(&str, &str, u64); 9] = [
@@ -54,7 +55,9 @@ const ARROWS: [(&str, &str, u64); 9] = [
     ("ingress", "serve", 8080),
 ];
 /// What production has besides.
-const WATCHERS: [(&str, &str, u64); 4] = [
+const WATCHERS: [(&str, &str, u64); 6] = [
+    ("canary", "cassandra", 9042),
+    ("prometheus", "canary", 9465),
     ("prometheus", "sink", 9464),
     ("prometheus", "serve", 8080),
     ("prometheus", "fluent-bit", 2020),

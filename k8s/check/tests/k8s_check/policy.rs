@@ -1,9 +1,11 @@
 //! Every resource does as the project demands, and the check finds each thing that does not.
 
+use std::fs;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_k8s_check::policy::{Rule, check, has_version};
-use statetrail_k8s_check::{name_of, overlays, project_folder, render};
+use statetrail_k8s_check::{name_of, overlays, project_folder, read_yaml, render};
 
 #[test]
 fn every_resource_does_as_demanded() -> Result<()> {
@@ -183,5 +185,23 @@ fn a_cassandra_node_may_take_hours_to_join() -> Result<()> {
         let seconds = |key: &str| startup[key].as_u64().context("no number");
         ensure!(seconds("periodSeconds")? * seconds("failureThreshold")? >= 3_600);
     }
+    Ok(())
+}
+
+/// The canary is of the version of what it watches.
+#[test]
+fn the_canary_runs_the_image_of_the_server() -> Result<()> {
+    let resources = render(&project_folder().join("k8s/overlays/production"))?;
+    let image = |name: &str| {
+        let found = resources.iter().find(|resource| name_of(resource) == name);
+        let image = found?.pointer("/spec/template/spec/containers/0/image");
+        image.and_then(Value::as_str)
+    };
+    ensure!(image("Deployment/canary").is_some());
+    ensure!(image("Deployment/canary") == image("Deployment/serve"), "it runs another image");
+    // The rules for its lines come with the filter, and are for where it runs.
+    let rules = fs::read_to_string(project_folder().join("fluent-bit/rules/canary.yaml"))?;
+    let namespaces = &read_yaml(&rules)?["namespaces"];
+    ensure!(namespaces.as_array().is_some_and(|it| it.contains(&json!("statetrail"))));
     Ok(())
 }
