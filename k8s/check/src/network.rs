@@ -11,6 +11,8 @@ pub struct Party {
     pub namespace: &'static str,
     /// Its pods' labels.
     pub labels: &'static [(&'static str, &'static str)],
+    /// The block that is its address alone, where it is no pod.
+    pub block: Option<&'static str>,
 }
 
 /// Policies that allow a connection, on both of its sides.
@@ -69,6 +71,11 @@ impl<'a> Policies<'a> {
     fn peers_have(&self, peers: &Value, other: Party) -> bool {
         let Some(peers) = peers.as_array() else { return true };
         peers.iter().any(|peer| {
+            // A block is for addresses outside of the cluster, and stands alone.
+            if let Some(block) = peer.get("ipBlock") {
+                assert!(block["except"].is_null(), "exceptions are not understood here");
+                return other.block.is_some_and(|own| block["cidr"] == own);
+            }
             let namespace = match peer.get("namespaceSelector") {
                 None => other.namespace == self.namespace,
                 Some(selector) => {

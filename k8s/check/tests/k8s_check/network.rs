@@ -10,10 +10,10 @@ use statetrail_k8s_check::{name_of, overlays, project_folder, render};
 const OURS: &str = "statetrail";
 
 const fn ours(name: &'static str, labels: &'static [(&'static str, &'static str)]) -> Party {
-    Party { name, namespace: OURS, labels }
+    Party { name, namespace: OURS, labels, block: None }
 }
 
-const PARTIES: [Party; 14] = [
+const PARTIES: [Party; 15] = [
     ours("fluent-bit", &[("app.kubernetes.io/name", "fluent-bit")]),
     ours("sink", &[("app.kubernetes.io/name", "sink")]),
     ours("serve", &[("app.kubernetes.io/name", "serve")]),
@@ -29,16 +29,23 @@ const PARTIES: [Party; 14] = [
         ],
     ),
     ours("stranger-inside", &[("app", "stranger")]),
-    Party { name: "ingress", namespace: "ingress-nginx", labels: &[] },
+    Party { name: "ingress", namespace: "ingress-nginx", labels: &[], block: None },
     Party {
         name: "prometheus",
         namespace: "monitoring",
         labels: &[("app.kubernetes.io/name", "prometheus")],
+        block: None,
     },
-    Party { name: "keda", namespace: "keda", labels: &[("app", "keda-operator")] },
-    Party { name: "dns", namespace: "kube-system", labels: &[("k8s-app", "kube-dns")] },
-    Party { name: "api-server", namespace: "kube-system", labels: &[] },
-    Party { name: "stranger", namespace: "shop", labels: &[] },
+    Party { name: "keda", namespace: "keda", labels: &[("app", "keda-operator")], block: None },
+    Party {
+        name: "dns",
+        namespace: "kube-system",
+        labels: &[("k8s-app", "kube-dns")],
+        block: None,
+    },
+    Party { name: "dns-cache", namespace: "", labels: &[], block: Some("169.254.20.10/32") },
+    Party { name: "api-server", namespace: "kube-system", labels: &[], block: None },
+    Party { name: "stranger", namespace: "shop", labels: &[], block: None },
 ];
 const PORTS: [u64; 11] = [53, 2020, 6443, 7000, 8080, 9042, 9091, 9093, 9464, 9465, 22];
 
@@ -106,11 +113,11 @@ fn policies_allow_the_arrows_of_the_design_and_nothing_else() -> Result<()> {
             wanted.extend(WATCHERS);
         }
         for party in PARTIES {
-            let arrow = match party.namespace {
-                OURS => (party.name, "dns", 53),
-                _ => ("kafka", party.name, 6443),
-            };
-            wanted.insert(arrow);
+            if party.namespace == OURS {
+                wanted.extend(["dns", "dns-cache"].map(|names| (party.name, names, 53)));
+            } else {
+                wanted.insert(("kafka", party.name, 6443));
+            }
         }
         let more: Vec<_> = found.difference(&wanted).collect();
         let less: Vec<_> = wanted.difference(&found).collect();
