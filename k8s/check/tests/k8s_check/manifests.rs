@@ -1,6 +1,8 @@
 //! Every overlay renders, and every resource is as its schema wants it.
 
-use anyhow::{Result, ensure};
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_k8s_check::{Schemas, name_of, overlays, project_folder, render};
 
@@ -153,6 +155,71 @@ fn names_that_parts_know_each_other_by_agree() -> Result<()> {
         let pod = serde_json::to_string(pod.unwrap_or(&Value::Null))?;
         ensure!(pod.contains(r#""name":"rules-shop""#), "{pod}");
         ensure!(has("ConfigMap/rules-shop") && has("Role/rules-shop"));
+    }
+    Ok(())
+}
+
+/// Bytes of an event in each copy, as docs/operate.md tells them.
+const IN_CASSANDRA: u64 = 249;
+const IN_KAFKA: u64 = 129;
+const DAY: u64 = 86_400;
+
+/// A size such as 10Gi.
+fn bytes(text: &str) -> Result<u64> {
+    for (unit, shift) in [("Gi", 30), ("Ti", 40)] {
+        if let Some(number) = text.strip_suffix(unit) {
+            return Ok(number.parse::<u64>()? << shift);
+        }
+    }
+    anyhow::bail!("{text} is no size that is used here")
+}
+
+/// What is kept fits on the disks that are asked for.
+#[test]
+fn disks_are_large_enough_for_what_is_kept() -> Result<()> {
+    let document = fs::read_to_string(project_folder().join("docs/operate.md"))?;
+    ensure!(document.contains(&format!("| Cassandra, each copy | {IN_CASSANDRA} |")));
+    ensure!(document.contains(&format!("| Kafka, each copy, lz4 | {IN_KAFKA} |")));
+    for overlay in overlays()? {
+        let resources = render(&overlay)?;
+        let number = |name: &str, place: &str| {
+            let resource = resources.iter().find(|resource| name_of(resource) == name);
+            let value = resource.and_then(|resource| resource.pointer(place));
+            value.and_then(Value::as_u64).with_context(|| format!("{name} has no {place}"))
+        };
+        let text = |name: &str, place: &str| {
+            let resource = resources.iter().find(|resource| name_of(resource) == name);
+            let value = resource.and_then(|resource| resource.pointer(place));
+            value.and_then(Value::as_str).with_context(|| format!("{name} has no {place}"))
+        };
+        // Each broker has a copy of everything at most.
+        let of_topic = |key: &str| number("KafkaTopic/events", &format!("/spec/{key}"));
+        let kept = of_topic("config/retention.bytes")? + of_topic("config/segment.bytes")?;
+        let disk = bytes(text("KafkaNodePool/broker", "/spec/storage/volumes/0/size")?)?;
+        ensure!(of_topic("partitions")? * kept < disk, "{}: Kafka's disks fill", overlay.display());
+        if !overlay.ends_with("production") {
+            continue;
+        }
+        let job = resources.iter().find(|resource| name_of(resource) == "Job/migrate");
+        let words = job.context("no migrate")?["spec"]["template"]["spec"]["containers"][0]["args"]
+            .as_array()
+            .context("no words")?;
+        let said = |key: &str| {
+            let value = words.iter().find_map(|word| word.as_str()?.strip_prefix(key));
+            value.with_context(|| format!("{key} is not said"))
+        };
+        ensure!(said("--replication=dc1=")? == "3", "not a copy for each node");
+        // The busiest hour has ten times the average.
+        let average = said("--rate=")?.parse::<u64>()? / 10;
+        let days = said("--retention=")?.trim_end_matches('d').parse::<u64>()?;
+        let disk = "/spec/volumeClaimTemplates/0/spec/resources/requests/storage";
+        let disk = bytes(text("StatefulSet/cassandra", disk)?)?;
+        // As much again for compaction.
+        let needed = average * DAY * days * IN_CASSANDRA * 2;
+        ensure!(needed < disk, "Cassandra needs {needed} bytes of {disk} on each node");
+        let of_week = average * DAY * 7 * IN_KAFKA;
+        let kept = of_topic("partitions")? * of_topic("config/retention.bytes")?;
+        ensure!(of_week < kept, "Kafka keeps less than seven usual days");
     }
     Ok(())
 }
