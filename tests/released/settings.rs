@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use statetrail_k8s_check::documents::commands;
 use statetrail_k8s_check::policy::{containers, pod_of};
-use statetrail_k8s_check::{name_of, overlays, project_folder, read_yaml, render};
+use statetrail_k8s_check::{jobs, name_of, overlays, project_folder, read_yaml, render};
 use statetrail_servers::Identity;
 
 use crate::binaries::{released, run, said};
@@ -60,7 +60,7 @@ fn check_statetrail(words: &[String]) -> Result<()> {
 fn the_binaries_take_what_the_manifests_give_them() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut tried = 0;
-    for overlay in overlays()? {
+    for overlay in overlays()?.into_iter().chain(jobs()?) {
         for resource in render(&overlay)? {
             let Some(pod) = pod_of(&resource) else { continue };
             for (container, _) in containers(pod) {
@@ -89,14 +89,17 @@ fn the_binaries_take_what_the_manifests_give_them() -> Result<()> {
                     let words = texts(&container["args"]);
                     check_statetrail(&words).with_context(context)?;
                     let wrong: Vec<_> =
-                        words.iter().map(|word| word.replace("--store", "--stores")).collect();
+                        words.iter().map(|word| word.replacen("--", "--un", 1)).collect();
                     ensure!(check_statetrail(&wrong).is_err(), "an unknown flag is taken");
                     tried += 1;
                 }
             }
         }
     }
-    ensure!(tried == 7, "{tried} containers instead of three in two overlays and the canary");
+    ensure!(
+        tried == 8,
+        "{tried} containers instead of three in two overlays, the canary and dead letters"
+    );
     Ok(())
 }
 

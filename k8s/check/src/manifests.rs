@@ -21,13 +21,25 @@ pub fn project_folder() -> &'static Path {
 /// # Errors
 /// When there are none.
 pub fn overlays() -> Result<Vec<PathBuf>> {
-    let mut overlays = Vec::new();
-    for entry in fs::read_dir(project_folder().join("k8s/overlays"))? {
-        overlays.push(entry?.path());
+    folders_of("k8s/overlays")
+}
+
+/// The folders of what somebody runs by hand.
+///
+/// # Errors
+/// When there are none.
+pub fn jobs() -> Result<Vec<PathBuf>> {
+    folders_of("k8s/jobs")
+}
+
+fn folders_of(folder: &str) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(project_folder().join(folder))? {
+        folders.push(entry?.path());
     }
-    overlays.sort();
-    ensure!(!overlays.is_empty(), "there is no overlay");
-    Ok(overlays)
+    folders.sort();
+    ensure!(!folders.is_empty(), "there is nothing in {folder}");
+    Ok(folders)
 }
 
 /// The resources that a folder renders to.

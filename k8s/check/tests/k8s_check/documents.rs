@@ -9,7 +9,7 @@ use statetrail_k8s_check::documents::{DOCUMENTS, commands};
 use statetrail_k8s_check::{Schemas, name_of, project_folder, read_yaml, render};
 
 /// Programs that the documents may ask for.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "kubectl",
     "minikube",
     "docker",
@@ -23,6 +23,7 @@ const PROGRAMS: [&str; 13] = [
     "base64",
     "fluent-bit",
     "buildah",
+    "tar",
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use statetrail_k8s_check::{Schemas, name_of, overlays, project_folder, render};
+use statetrail_k8s_check::{Schemas, jobs, name_of, overlays, project_folder, render};
 
 /// Fields that hold whatever one wants, by a part of their place.
 const FREE: [&str; 12] = [
@@ -35,6 +35,18 @@ fn every_resource_of_every_overlay_is_as_its_schema_wants_it() -> Result<()> {
             ensure!(faults.is_empty(), "{place}: {}: {faults:#?}", name_of(resource));
         }
         println!("{}: {} resources", overlay.display(), resources.len());
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_run_by_hand_is_as_its_schema_wants_it() -> Result<()> {
+    let schemas = Schemas::read()?;
+    for folder in jobs()? {
+        for resource in render(&folder)? {
+            let faults = schemas.faults(&resource)?;
+            ensure!(faults.is_empty(), "{}: {faults:#?}", name_of(&resource));
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_k8s_check::network::{Party, Policies};
-use statetrail_k8s_check::{name_of, overlays, project_folder, render};
+use statetrail_k8s_check::{jobs, name_of, overlays, project_folder, render};
 
 const OURS: &str = "statetrail";
 
@@ -13,7 +13,7 @@ const fn ours(name: &'static str, labels: &'static [(&'static str, &'static str)
     Party { name, namespace: OURS, labels, block: None }
 }
 
-const PARTIES: [Party; 15] = [
+const PARTIES: [Party; 17] = [
     ours("fluent-bit", &[("app.kubernetes.io/name", "fluent-bit")]),
     ours("sink", &[("app.kubernetes.io/name", "sink")]),
     ours("serve", &[("app.kubernetes.io/name", "serve")]),
@@ -28,6 +28,8 @@ const PARTIES: [Party; 15] = [
             ("strimzi.io/name", "kafka-kafka"),
         ],
     ),
+    ours("dead-letters", &[("app.kubernetes.io/name", "dead-letters")]),
+    ours("reset-offsets", &[("app.kubernetes.io/name", "reset-offsets")]),
     ours("stranger-inside", &[("app", "stranger")]),
     Party { name: "ingress", namespace: "ingress-nginx", labels: &[], block: None },
     Party {
@@ -122,6 +124,23 @@ fn policies_allow_the_arrows_of_the_design_and_nothing_else() -> Result<()> {
         let more: Vec<_> = found.difference(&wanted).collect();
         let less: Vec<_> = wanted.difference(&found).collect();
         ensure!(more.is_empty() && less.is_empty(), "too much: {more:?}, too little: {less:?}");
+    }
+    Ok(())
+}
+
+/// What somebody runs by hand reaches Kafka, and makes nobody reach anything else.
+#[test]
+fn what_is_run_by_hand_reaches_kafka() -> Result<()> {
+    let resources = render(&project_folder().join("k8s/overlays/production"))?;
+    let before = allowed(&resources)?;
+    for folder in jobs()? {
+        let mut with = resources.clone();
+        with.extend(render(&folder)?);
+        let name = folder.file_name().and_then(|name| name.to_str()).context("no name")?;
+        let found = allowed(&with)?;
+        let more: Vec<_> = found.difference(&before).collect();
+        ensure!(more.len() == 1 && before.is_subset(&found), "{name}: {more:?}");
+        ensure!((more[0].0, more[0].1, more[0].2) == (name, "kafka", 9093), "{name}: {more:?}");
     }
     Ok(())
 }

@@ -5,11 +5,11 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_k8s_check::policy::{Rule, check, has_version};
-use statetrail_k8s_check::{name_of, overlays, project_folder, read_yaml, render};
+use statetrail_k8s_check::{jobs, name_of, overlays, project_folder, read_yaml, render};
 
 #[test]
 fn every_resource_does_as_demanded() -> Result<()> {
-    for overlay in overlays()? {
+    for overlay in overlays()?.into_iter().chain(jobs()?) {
         let faults = check(&render(&overlay)?);
         ensure!(faults.is_empty(), "{}: {faults:#?}", overlay.display());
     }
