@@ -48,11 +48,13 @@ pub struct KafkaOptions {
     pub scram: Option<Scram>,
     /// Also listens with TLS.
     pub tls: bool,
+    /// Makes a topic that somebody asks for.
+    pub makes_topics: bool,
 }
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { heap_mib: 256, for_measuring: false, scram: None, tls: false }
+        Self { heap_mib: 256, for_measuring: false, scram: None, tls: false, makes_topics: true }
     }
 }
 
@@ -282,6 +284,7 @@ fn properties(
         format!("advertised.listeners={}", advertised.join(",")),
         format!("listener.security.protocol.map={}", protocols.join(",")),
         format!("log.dirs={}", data.join(LOGS).display()),
+        format!("auto.create.topics.enable={}", options.makes_topics),
         "offsets.topic.replication.factor=1".to_owned(),
         // Fifty partitions, the default, take longer to make than most tests take.
         "offsets.topic.num.partitions=4".to_owned(),

@@ -13,3 +13,4 @@ mod reload;
 mod same_bytes;
 mod shipped;
 mod soak;
+mod topic;
