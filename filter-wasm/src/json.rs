@@ -383,7 +383,7 @@ mod tests {
             "x":null,"y":[1,2]} "#;
         let found = read(record.as_bytes(), &mut Memo::default()).expect("the record is JSON");
         assert_eq!(found.line(), Some(Text::Plain(b"yes")));
-        assert_eq!(found.file(), Some(Text::Plain(b"/var/log/x")));
+        assert_eq!(found.file, Some(Text::Plain(b"/var/log/x")));
         assert_eq!(found.offset, Some(1024));
         assert_eq!(found.entries, 8);
         assert_eq!(record.as_bytes()[found.end], b'}');

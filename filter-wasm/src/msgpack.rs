@@ -193,12 +193,12 @@ mod tests {
             },
             "log": "x".repeat(70_000),
             "offset": 100_000,
-            "path": "/var/log/x",
+            "file": "/var/log/x",
             "z": "y".repeat(300),
         }));
         let found = read(&bytes).expect("the record is a map");
         assert_eq!(found.line(), Some(Text::Plain("x".repeat(70_000).as_bytes())));
-        assert_eq!(found.file(), Some(Text::Plain(b"/var/log/x")));
+        assert_eq!(found.file, Some(Text::Plain(b"/var/log/x")));
         assert_eq!(found.offset, Some(100_000));
         assert_eq!((found.entries, found.end), (6, bytes.len()));
         let kubernetes = Kubernetes {

@@ -59,8 +59,9 @@ pub(crate) struct Record<'a> {
     log: Option<Text<'a>>,
     message: Option<Text<'a>>,
     journal_message: Option<Text<'a>>,
-    file: Option<Text<'a>>,
-    path: Option<Text<'a>>,
+    /// The file that the line was read from (`path_key: file` of in_tail). A `path` is none: in lines that are
+    /// JSON it is mostly that of a request.
+    pub(crate) file: Option<Text<'a>>,
     stream: Option<Text<'a>>,
     time: Option<Text<'a>>,
     pub(crate) kubernetes: Kubernetes<'a>,
@@ -103,11 +104,6 @@ impl<'a> Record<'a> {
         self.log.or(self.message).or(self.journal_message)
     }
 
-    /// The file that the line was read from: `file`, else `path` (`path_key` of in_tail).
-    pub(crate) fn file(&self) -> Option<Text<'a>> {
-        self.file.or(self.path)
-    }
-
     /// Whether a container runtime wrote the line, and its time: then the parsers of Fluent Bit
     /// leave the stream, whatever the file is called.
     pub(crate) fn is_from_runtime(&self) -> bool {
@@ -129,7 +125,6 @@ impl<'a> Record<'a> {
             b"message" => &mut self.message,
             b"MESSAGE" => &mut self.journal_message,
             b"file" => &mut self.file,
-            b"path" => &mut self.path,
             b"stream" => &mut self.stream,
             b"time" => &mut self.time,
             _ => return,

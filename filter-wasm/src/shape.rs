@@ -135,7 +135,7 @@ mod tests {
         };
         let expected = fresh(second.1.as_bytes()).expect("only JSON has the shape of JSON");
         assert_eq!(told(&record), told(&expected), "{first:?}, {second:?}");
-        assert_eq!((known.file(), known.kubernetes), (expected.file(), expected.kubernetes));
+        assert_eq!((known.file, known.kubernetes), (expected.file, expected.kubernetes));
         assert!(first.0 == second.0 || known.kubernetes.names_container());
         true
     }

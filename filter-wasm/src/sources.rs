@@ -9,9 +9,18 @@ use xxhash_rust::xxh64::Xxh64;
 
 use crate::record::{Kubernetes, Record, Text};
 
-/// How many sources are remembered. A node runs a few hundred pods at most; this bounds memory
-/// where pods come and go for months.
+/// How many sources are remembered, and how many bytes they may take. A node runs a few hundred pods at
+/// most; this bounds memory where pods come and go for months, or where what should be a file is not.
 const SOURCES_MAX: usize = 10_000;
+const BYTES_MAX: usize = 32 << 20;
+
+/// What a source takes, roughly: its parts stand in its key, in the map's, and several times in what events
+/// are made of; the rest is mostly its positions.
+const COPIES: usize = 6;
+const BYTES_EACH: usize = 2 << 10;
+
+/// Longest path of a file. What is longer is none.
+const FILE_BYTES_MAX: usize = 4_096;
 
 /// A source of lines.
 pub(crate) struct Source {
@@ -22,6 +31,8 @@ pub(crate) struct Source {
     generation: u32,
     is_container: bool,
     is_new: bool,
+    /// Whether it was found again since the hand passed.
+    was_used: bool,
     positions: Positions,
 }
 
@@ -32,6 +43,9 @@ pub(crate) struct Sources {
     by_key: HashMap<Box<[u8]>, usize, BuildHasherDefault<Xxh64>>,
     /// The source of the record before: most records come in runs of one source.
     last: usize,
+    /// The source that is looked at next when one has to go.
+    hand: usize,
+    bytes: usize,
     /// Counts how often the rules have changed.
     generation: u32,
     /// Scratch memory for the key of the record at hand.
@@ -70,23 +84,53 @@ impl Sources {
         if !same {
             write_key(&mut self.key, parts);
             self.last = match self.by_key.get(self.key.as_slice()) {
-                Some(index) => *index,
+                Some(index) => {
+                    self.sources[*index].was_used = true;
+                    *index
+                }
                 None => self.add(rules, tag, record),
             };
         }
     }
 
     fn add(&mut self, rules: &mut RuleSet, tag: &[u8], record: &Record<'_>) -> usize {
-        if self.sources.len() == SOURCES_MAX {
-            self.sources.clear();
-            self.by_key.clear();
-        }
-        let index = self.sources.len();
         let mut source = Source::new(&self.key, rules, tag, record);
         source.generation = self.generation;
+        self.bytes += source.bytes();
+        while !self.sources.is_empty()
+            && (self.sources.len() == SOURCES_MAX || self.bytes > BYTES_MAX)
+        {
+            self.forget_one();
+        }
+        let index = self.sources.len();
         self.sources.push(source);
         self.by_key.insert(self.key.as_slice().into(), index);
         index
+    }
+
+    /// Forgets a source of which no record came for long: the first one that was not used again since the
+    /// hand passed it before.
+    fn forget_one(&mut self) {
+        loop {
+            let Some(source) = self.sources.get_mut(self.hand) else {
+                self.hand = 0;
+                continue;
+            };
+            if !std::mem::take(&mut source.was_used) {
+                break;
+            }
+            self.hand += 1;
+        }
+        let gone = self.sources.swap_remove(self.hand);
+        self.bytes -= gone.bytes();
+        self.by_key.remove(&gone.key);
+        // The last one stands in its place now, unless it was that.
+        if let Some(moved) = self.sources.get(self.hand)
+            && let Some(index) = self.by_key.get_mut(&moved.key)
+        {
+            *index = self.hand;
+        }
+        self.hand += 1;
     }
 }
 
@@ -98,13 +142,18 @@ type Parts<'a> = [&'a [u8]; 5];
 fn parts_of<'a>(tag: &'a [u8], record: &Record<'a>) -> Parts<'a> {
     let raw = |part: Option<Text<'a>>| part.map_or(&b""[..], Text::raw);
     let Kubernetes { namespace, pod, container, node } = record.kubernetes;
-    let (node, file) = (raw(node), raw(record.file()));
+    let (node, file) = (raw(node), raw(file_of(record)));
     if record.kubernetes.names_container() {
         [raw(container), raw(namespace), raw(pod), node, file]
     } else {
         // No container has an empty name.
         [b"", tag, b"", node, file]
     }
+}
+
+/// The file, if what is told can be one.
+fn file_of<'a>(record: &Record<'a>) -> Option<Text<'a>> {
+    record.file.filter(|file| file.raw().len() <= FILE_BYTES_MAX)
 }
 
 /// No byte of UTF-8, so no part holds it.
@@ -158,7 +207,7 @@ impl Source {
             container: &container,
         });
         let name = from_map.or_else(|| ContainerName::from_container_log(&tag));
-        let file = told(record.file());
+        let file = told(file_of(record));
         let origin = match name {
             Some(name) => Origin::container(name, node.as_deref(), file.as_deref()),
             None => Origin::plain(None, node.as_deref(), file.as_deref()),
@@ -170,8 +219,14 @@ impl Source {
             generation: 0,
             is_container: name.is_some(),
             is_new: true,
+            was_used: false,
             positions: Positions::default(),
         }
+    }
+
+    /// What it takes, roughly.
+    fn bytes(&self) -> usize {
+        BYTES_EACH + COPIES * self.key.len()
     }
 
     /// The source's node, when it is asked for the first time.
@@ -194,6 +249,50 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// The place of a line that one file wrote in one moment.
+    fn position(sources: &mut Sources, tag: &str, file: &str) -> u64 {
+        let mut record = Record::default();
+        record.put_text(b"file", Text::Plain(file.as_bytes()));
+        let source = sources.find(&mut RuleSet::default(), tag.as_bytes(), &record);
+        source.next_position(Time::from_nanos(7), &record)
+    }
+
+    /// What the sources say of themselves is true.
+    fn check(sources: &Sources) {
+        assert!(sources.sources.len() <= SOURCES_MAX && sources.bytes <= BYTES_MAX);
+        assert_eq!(sources.bytes, sources.sources.iter().map(Source::bytes).sum::<usize>());
+        assert_eq!(sources.by_key.len(), sources.sources.len());
+        for (index, source) in sources.sources.iter().enumerate() {
+            assert_eq!(sources.by_key.get(&source.key), Some(&index));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_in_use_is_not_forgotten_for_many_that_are_not() {
+        for width in [1, 1_000] {
+            let mut sources = Sources::default();
+            for number in 0..3 * SOURCES_MAX {
+                let other = format!("{number:0width$}");
+                assert_eq!(position(&mut sources, "host.app", &other), 0, "{other}");
+                if number % 1_000 == 0 {
+                    let expected = number as u64 / 1_000;
+                    assert_eq!(position(&mut sources, "host.app", "/var/log/app.log"), expected);
+                    check(&sources);
+                }
+            }
+            assert_eq!(position(&mut sources, "host.app", &"0".repeat(width)), 0, "long forgotten");
+            check(&sources);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_path_is_no_file() {
+        let mut sources = Sources::default();
+        let long = "x".repeat(FILE_BYTES_MAX + 1);
+        let places = ["", &long, "x", &long[1..]].map(|file| position(&mut sources, "a", file));
+        assert_eq!(places, [0, 1, 0, 0]);
+    }
 
     proptest! {
         #[test]

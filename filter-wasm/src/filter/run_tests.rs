@@ -17,7 +17,7 @@ const FORMS: [&str; 20] = [
     r#"{"time":"T","stream":"stdout","log":"L","offset":O,"file":"F"}"#,
     r#"{"time":"T","log":"L","stream":"K"}"#,
     r#"{"log":"L","kubernetes":{"namespace_name":"shop","pod_name":"p","container_name":"K"}}"#,
-    r#"{"kubernetes":{"namespace_name":"K","container_name":"app"},"log":"L","path":"F"}"#,
+    r#"{"kubernetes":{"namespace_name":"K","container_name":"app"},"log":"L","file":"F"}"#,
     r#"{"kubernetes":{"namespace_name":"shop","container_name":"app"},"file":"F","log":"L"}"#,
     r#"{"kubernetes":{"namespace_name":"K"},"log":"L"}"#,
     r#"{"kubernetes":{"namespace_name":"n"},"log":"L","kubernetes":{"host":"K"}}"#,

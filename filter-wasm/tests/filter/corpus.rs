@@ -124,7 +124,7 @@ fn file_records(tag: &str, path: &Path) -> Vec<Record> {
     let record = |(number, line): (usize, &[u8])| {
         // Several lines a second, as the log's own times have it.
         let time = (TIME.0 + number as u32 / 3, 0);
-        let fields = json!({"log": String::from_utf8_lossy(line), "path": path.to_string_lossy()});
+        let fields = json!({"log": String::from_utf8_lossy(line), "file": path.to_string_lossy()});
         Record::new(tag, time, &fields)
     };
     lines.enumerate().map(record).collect()
