@@ -8,6 +8,7 @@ mod corpus;
 mod end_to_end;
 mod kept;
 mod limits;
+mod multiline;
 mod pipeline;
 mod reload;
 mod same_bytes;

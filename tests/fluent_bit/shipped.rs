@@ -76,6 +76,15 @@ const JOURNAL: &str = r#"  inputs:
 
 "#;
 
+/// The configuration with a file in that folder, `out.jsonl`, as its only output.
+pub(crate) fn into_file(text: &str, folder: &Path) -> Result<String> {
+    let (before, _) = text.split_once("  outputs:\n").context("the outputs come last")?;
+    Ok(format!(
+        "{before}  outputs:\n    - {{name: file, match: '*', path: {}, file: out.jsonl, format: plain}}\n",
+        folder.display()
+    ))
+}
+
 /// Says loudly when this Fluent Bit cannot read a journal, so that something stands in for it.
 fn with_journal(binary: &Path, text: String) -> Result<String> {
     let help = Command::new(binary).arg("--help").output()?;
@@ -144,13 +153,7 @@ fn records(
 ) -> Result<Vec<Value>> {
     let out = folder.path().join("out.jsonl");
     let path = project_folder().join("fluent-bit").join(name);
-    let text = adapt(configuration(&path, folder.path(), "")?)?;
-    let output = format!(
-        "  outputs:\n    - {{name: file, match: '*', path: {}, file: out.jsonl, format: plain}}\n",
-        folder.path().display()
-    );
-    let (before, _) = text.split_once("  outputs:\n").context("the outputs come last")?;
-    let text = format!("{before}{output}");
+    let text = into_file(&adapt(configuration(&path, folder.path(), "")?)?, folder.path())?;
     let fluent_bit = FluentBit::start(binary, folder, &text)?;
     let lines = || fs::read_to_string(&out).unwrap_or_default();
     fluent_bit.wait_for("all records", || lines().lines().count() >= count)?;
@@ -164,7 +167,7 @@ fn records(
     lines().lines().map(record).collect()
 }
 
-const CAUSE_RULE: &str = "\
+pub(crate) const CAUSE_RULE: &str = "\
 namespaces: [shop]
 rules:
   - name: failed
@@ -235,13 +238,8 @@ fn rules_of_a_team_change_in_a_cluster_without_a_restart() -> Result<()> {
     fs::create_dir(path.join("name"))?;
     fs::write(path.join("name/node"), "node-1")?;
     let text = configuration(&project_folder().join(OF_CLUSTERS), &path, "")?;
-    let (before, _) = text.split_once("  outputs:\n").context("the outputs come last")?;
-    let output = format!(
-        "{before}  outputs:\n    - {{name: file, match: '*', path: {}, file: out.jsonl, format: plain}}\n",
-        path.display()
-    );
     // Its port may be another one's here.
-    let output = output.replace("http_server: on", "http_server: off");
+    let output = into_file(&text, &path)?.replace("http_server: on", "http_server: off");
     let log = path.join(format!("containers/a-1_shop_app-{}.log", "0123456789abcdef".repeat(4)));
     fs::write(&log, "")?;
     let fluent_bit = FluentBit::start(binary, folder, &output)?;
