@@ -5,6 +5,7 @@ mod canary;
 #[allow(dead_code, reason = "the filter's own tests use more of it")]
 #[path = "../../filter-wasm/tests/filter/corpus.rs"]
 mod corpus;
+mod cut_lines;
 mod end_to_end;
 mod kept;
 mod limits;
