@@ -98,3 +98,17 @@ pub fn compile(texts: &[RuleText]) -> Result<RuleSet, Failure> {
     let message = format!("the rules cannot be used\n{}", errors.join("\n"));
     Err(Failure::new(Exit::Failed, message).hint("`statetrail rules check` runs the samples too"))
 }
+
+/// That none of these rule files applies to the lines that were named.
+pub fn none_applies(paths: &[PathBuf], namespace: Option<&str>) -> Failure {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let (lines, hint) = match namespace {
+        Some(namespace) => (
+            format!("the namespace {namespace:?}"),
+            "name one of the namespaces of the rule files, or add one to them",
+        ),
+        None => ("these lines".to_owned(), "say which namespace they are of: --namespace NAME"),
+    };
+    let message = format!("no rule file of {} applies to {lines}", names.join(", "));
+    Failure::new(Exit::NotFound, message).hint(hint)
+}

@@ -305,12 +305,28 @@ fn tried_lines_tell_what_they_give_and_lack() {
     let pointed = "order o-1 paid with card\n               ^\n  nearest is rules.yaml/paid, at column 16 it wants `by `\n";
     assert!(text.contains("  nearest is rules.yaml/paid, at column"), "{text}");
     assert!(text.contains(pointed) || text.contains("`<order> paid by `"), "{text}");
-    place.run(["rules", "try", "rules.yaml", "--namespace", "nowhere", "-"]).expect_code(3);
+    place
+        .run(["rules", "try", "rules.yaml", "--namespace", "nowhere", "-"])
+        .expect_code(3)
+        .expect_error("no rule file of rules.yaml applies to the namespace \"nowhere\"");
     place.run(["rules", "try", "no.yaml"]).expect_code(1).expect_error("no.yaml: there is no such");
     place
         .run(["rules", "try", "rules.yaml", "no.log"])
         .expect_code(1)
         .expect_error("no.log: there is no");
+}
+
+/// Lines that are handed over are of no container that could be known.
+#[test]
+fn rules_for_containers_are_tried_on_lines_of_their_namespace() {
+    let place = Place::new();
+    place.write("app.yaml", RULES.replace("[shop]\n", "[shop]\ncontainers: [app]\n"));
+    let tried = ["rules", "try", "app.yaml", "--namespace", "shop"];
+    let tried = place.run_with_input(tried, LOG.as_bytes()).expect_code(0).out;
+    assert!(tried.contains("7 lines, 6 matched, 1 not\n"), "{tried}");
+    let compared = ["rules", "diff", "app.yaml", "rules.yaml", "--namespace", "shop"];
+    let compared = place.run_with_input(compared, LOG.as_bytes()).expect_code(0).out;
+    assert!(compared.starts_with("0 of 7 lines differ"), "{compared}");
 }
 
 #[test]

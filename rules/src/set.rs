@@ -6,6 +6,7 @@ use crate::diagnostic::{Diagnostic, Place, Report};
 use crate::fields::Paths;
 use crate::file::{self, Match, Rule, RuleFile, base_name};
 use crate::glob::Glob;
+use crate::origin::Origin;
 use crate::prefilter::Prefilter;
 use crate::redact::Redactor;
 
@@ -147,13 +148,35 @@ impl RuleSet {
 
     /// What applies to the lines of a container, or `None` if nothing does.
     pub fn scope(&mut self, namespace: &str, container: &str) -> Option<ScopeId> {
+        self.scope_of_namespace(namespace, |file| {
+            file.containers.is_empty() || file.containers.iter().any(|it| it.matches(container))
+        })
+    }
+
+    /// What applies to plain files of a namespace, or `None` if nothing does. They are of no container,
+    /// so it does not count for which containers a rule file is.
+    pub fn scope_of_plain(&mut self, namespace: &str) -> Option<ScopeId> {
+        self.scope_of_namespace(namespace, |_| true)
+    }
+
+    /// What applies to lines that come from there, or `None` if nothing does.
+    pub fn scope_of_origin(&mut self, origin: &Origin) -> Option<ScopeId> {
+        match (origin.namespace(), origin.container_name()) {
+            (Some(namespace), "") => self.scope_of_plain(namespace),
+            (Some(namespace), container) => self.scope(namespace, container),
+            (None, _) => self.scope_of_all(),
+        }
+    }
+
+    /// The files for a namespace that are wanted: those that name it exactly come first.
+    fn scope_of_namespace(
+        &mut self,
+        namespace: &str,
+        is_wanted: impl Fn(&RuleFile) -> bool,
+    ) -> Option<ScopeId> {
         let applies = |file: &RuleFile, exact: bool| {
-            let names_it = file
-                .namespaces
-                .iter()
-                .any(|glob| glob.is_exact() == exact && glob.matches(namespace));
-            let containers = &file.containers;
-            names_it && (containers.is_empty() || containers.iter().any(|g| g.matches(container)))
+            let names_it = |glob: &Glob| glob.is_exact() == exact && glob.matches(namespace);
+            file.namespaces.iter().any(names_it) && is_wanted(file)
         };
         let numbers = || 0..self.files.len() as u32;
         let exact = numbers().filter(|number| applies(&self.files[*number as usize], true));
@@ -161,7 +184,7 @@ impl RuleSet {
         let globbed = numbers().filter(|number| applies(&self.files[*number as usize], false));
         let further: Vec<u32> = globbed.filter(|number| !files.contains(number)).collect();
         files.extend(further);
-        self.scope_of(files)
+        self.scope_of_files(files)
     }
 
     /// What applies to plain files of which the namespace is not known: every rule file that
@@ -170,10 +193,10 @@ impl RuleSet {
         let numbers = 0..self.files.len() as u32;
         let has_home = |number: &u32| self.files[*number as usize].home.is_some();
         let files = numbers.filter(has_home).collect();
-        self.scope_of(files)
+        self.scope_of_files(files)
     }
 
-    fn scope_of(&mut self, files: Vec<u32>) -> Option<ScopeId> {
+    fn scope_of_files(&mut self, files: Vec<u32>) -> Option<ScopeId> {
         if files.is_empty() {
             return None;
         }

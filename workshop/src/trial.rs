@@ -49,11 +49,8 @@ pub struct Tried {
 impl Trial {
     /// Tries rules on lines of a namespace, or on plain lines of which it is not known.
     pub fn new(mut rules: RuleSet, namespace: Option<&str>) -> Trial {
-        let scope = match namespace {
-            Some(namespace) => rules.scope(namespace, ""),
-            None => rules.scope_of_all(),
-        };
         let origin = Origin::plain(namespace, None, None);
+        let scope = rules.scope_of_origin(&origin);
         Trial { rules, scope, origin, extractor: Extractor::new() }
     }
 

@@ -209,8 +209,7 @@ impl Sources {
                 self.0.clear();
             }
             let origin = Origin::of_source(source).map(|origin| {
-                let namespace = origin.namespace().unwrap_or_default();
-                let scope = rules.scope(namespace, origin.container_name());
+                let scope = rules.scope_of_origin(&origin);
                 (origin, scope)
             });
             self.0.insert(source.clone(), origin);

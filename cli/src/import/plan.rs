@@ -62,17 +62,14 @@ fn planned(
     let path = place.path().map(|path| path.display().to_string());
     let file = path.as_deref();
     let container = file.and_then(container_of);
-    let (origin, scope) = match (container, namespace) {
-        (Some(name), namespace) => {
+    let origin = match container {
+        Some(name) => {
             let name = ContainerName { namespace: namespace.unwrap_or(name.namespace), ..name };
-            let scope = rules.scope(name.namespace, name.container);
-            (Origin::container(name, None, file), scope)
+            Origin::container(name, None, file)
         }
-        (None, Some(namespace)) => {
-            (Origin::plain(Some(namespace), None, file), rules.scope(namespace, ""))
-        }
-        (None, None) => (Origin::plain(None, None, file), rules.scope_of_all()),
+        None => Origin::plain(namespace, None, file),
     };
+    let scope = rules.scope_of_origin(&origin);
     PlannedLog { place, origin, scope, stored_bytes }
 }
 

@@ -1,6 +1,6 @@
 //! Which files apply to a container, and in which order.
 
-use statetrail_rules::{Origin, RuleSet};
+use statetrail_rules::{ContainerName, Origin, RuleSet};
 
 use crate::help::{event_names, extract, line, one_rule, rule_set};
 
@@ -103,6 +103,26 @@ fn without_an_exact_namespace_nothing_applies_to_plain_files() {
     assert!(rules.scope("any", "thing").is_some());
     let (mut none, _) = RuleSet::parse(&[]);
     assert_eq!((none.scope_of_all(), none.scope("shop", "app")), (None, None));
+}
+
+/// A plain file is of no container, wherever it is known which namespace it is of.
+#[test]
+fn for_plain_files_of_a_namespace_containers_do_not_count() {
+    let mut rules = rule_set(&[
+        going_on("a.yaml", "namespaces: ['sh*']\ncontainers: [db]"),
+        going_on("b.yaml", "namespaces: [shop]\ncontainers: [app]"),
+        going_on("c.yaml", "namespaces: [bank]"),
+    ]);
+    let scope = rules.scope_of_plain("shop").unwrap();
+    assert_eq!(event_names(&rules, scope, "do it"), ["b", "a"]);
+    assert_eq!(rules.scope_of_plain("nowhere"), None);
+    let plain = Origin::plain(Some("shop"), None, None);
+    assert_eq!(rules.scope_of_origin(&plain), Some(scope));
+    let name = ContainerName { namespace: "shop", pod: "p", container: "app" };
+    let of_container = rules.scope_of_origin(&Origin::container(name, None, None)).unwrap();
+    assert_eq!(event_names(&rules, of_container, "do it"), ["b"]);
+    let unknown = rules.scope_of_origin(&Origin::plain(None, None, None));
+    assert_eq!(unknown, rules.scope_of_all());
 }
 
 /// Asking again gives the same scope, so that a source can keep it.

@@ -18,7 +18,7 @@ use super::Questioner;
 use crate::args::RulesCommand;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::rule_files::{compile, read_rule_texts};
+use crate::rule_files::{compile, none_applies, read_rule_texts};
 
 /// Lines that are read, to try rules on them.
 const LINES_MAX: usize = 1_000_000;
@@ -52,22 +52,13 @@ fn write_schema(output: &mut Output<'_>) -> Result<Exit, Failure> {
 
 /// The rules of a file or folder, to be tried on lines.
 fn trial_of(path: &PathBuf, namespace: Option<&str>) -> Result<Trial, Failure> {
-    let rules = compile(&read_rule_texts(std::slice::from_ref(path))?)?;
+    let paths = std::slice::from_ref(path);
+    let rules = compile(&read_rule_texts(paths)?)?;
     let trial = Trial::new(rules, namespace);
-    if trial.has_rules() {
-        return Ok(trial);
+    match trial.has_rules() {
+        true => Ok(trial),
+        false => Err(none_applies(paths, namespace)),
     }
-    let (what, hint) = match namespace {
-        Some(namespace) => (
-            format!("no rule file of {} applies to the namespace {namespace:?}", path.display()),
-            "name one of the namespaces of the rule files, or add one to them",
-        ),
-        None => (
-            format!("no rule file of {} names a namespace without stars", path.display()),
-            "say which namespace the lines are of: --namespace NAME",
-        ),
-    };
-    Err(Failure::new(Exit::NotFound, what).hint(hint))
 }
 
 /// A number and its noun.
