@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use common::{Answer, LOG, Place, RULES};
+use common::{Answer, LOG, Place, RULES, project_file};
 use serde_json::{Value, json};
 use statetrail_event::{Change, Event, EventId, Source, Time};
 use statetrail_store::sqlite::SqliteStore;
@@ -177,10 +177,68 @@ fn lines_that_no_new_rule_takes_are_told() {
         "{told}"
     );
     place.write("new/rules.yaml", RULES.replace("[shop]", "[bank]"));
-    let told = rebuild(&place, &[]).expect_code(0).out;
-    assert!(told.contains("note: no rule applies to sqlite:store.db"), "{told}");
-    let later = rebuild(&place, &["--since", "2027-01-01"]).expect_code(0).out;
-    assert!(later.starts_with("0 lines of 1 store in ") && !later.contains("note:"), "{later}");
+    let command = ["import", "--rules", "new", "--from", "sqlite:store.db"];
+    place
+        .run([&command[..], &["--store", "sqlite:bank.db"]].concat())
+        .expect_code(3)
+        .expect_error("no rule file of new applies to a line of sqlite:store.db");
+    assert!(!place.path("bank.db").exists());
+}
+
+#[test]
+fn where_no_line_is_kept_there_is_none_to_be_read() {
+    let place = Place::with_log();
+    place.write("new/rules.yaml", RULES);
+    for (options, said) in [
+        (&["--namespace", "nope"][..], "sqlite:store.db keeps no line of the namespace \"nope\"\n"),
+        (&["--since", "2027-01-01"], "sqlite:store.db keeps no line since 2027-01-01\n"),
+    ] {
+        let refused = rebuild(&place, options).expect_code(3).expect_error(said);
+        assert_eq!(refused.out, "");
+    }
+    assert!(!place.path("new.db").exists());
+}
+
+/// As rules are made better step by step, one tries the next ones on the same store.
+#[test]
+fn events_that_stay_as_they_are_are_told() {
+    let place = Place::with_log();
+    place.write("new/rules.yaml", RULES);
+    let first = rebuild(&place, &[]).expect_code(0).out;
+    assert!(!first.contains("note:"), "{first}");
+    place.write("new/rules.yaml", corrected());
+    let again = rebuild(&place, &[]).expect_code(0).out;
+    let told = "note: 8 events were there already and stay as they are; rules that changed need a new store\n";
+    assert!(again.contains(told), "{again}");
+    // A log is simply imported again, which needs no telling.
+    let log = place.run(["import", "--rules", "rules.yaml", "app.log"]).expect_code(0).out;
+    assert!(log.contains("8 already known") && !log.contains("note:"), "{log}");
+}
+
+/// The lines of the samples of the shop's rules, which are for some containers only.
+fn shop_log(rules: &str) -> String {
+    let rules: Value = serde_saphyr::from_str(rules).unwrap();
+    let samples = rules["rules"].as_array().unwrap().iter().flat_map(|rule| {
+        rule["samples"].as_array().unwrap().iter().map(|sample| sample["line"].as_str().unwrap())
+    });
+    samples.map(|line| format!("{line}\n")).collect()
+}
+
+/// A plain log is of no container, when it is imported and when its store is read.
+#[test]
+fn rules_for_containers_make_the_same_of_a_plain_log() {
+    let place = Place::new();
+    let rules = std::fs::read_to_string(project_file("fluent-bit/rules/shop.yaml")).unwrap();
+    place.write("app.log", shop_log(&rules));
+    place.write("new/shop.yaml", rules);
+    place.run(["import", "--rules", "new", "app.log"]).expect_code(0);
+    let made = events(&place, "sqlite:store.db");
+    assert!(made.len() > 10, "{} events", made.len());
+    rebuild(&place, &[]).expect_code(0);
+    assert_eq!(events(&place, "sqlite:new.db"), made);
+    let named = ["--store", "sqlite:named.db", "--namespace", "shop", "app.log"];
+    place.run([&["import", "--rules", "new"][..], &named].concat()).expect_code(0);
+    assert_eq!(facts(&place, "sqlite:named.db"), facts(&place, "sqlite:new.db"));
 }
 
 /// What another producer said, and what a filter tells about itself, is in no log of ours.
@@ -233,9 +291,15 @@ fn what_cannot_be_meant_is_refused() {
         run(from, &[])
             .expect_code(2)
             .expect_error("is both where lines are read and where events shall go")
-            .expect_error("name another one with --store");
+            .expect_error("name it with --store");
     }
     assert_eq!(place.counts(), before);
+    let mut command = place.command(["import", "--rules", "new", "--from", "sqlite:store.db"]);
+    let output = command.env_remove("STATETRAIL_STORE").output().unwrap();
+    Answer::of(output)
+        .expect_code(2)
+        .expect_error("--from needs --store")
+        .expect_error("name it with --store, such as --store sqlite:by-new-rules.db");
     let other = ["--store", "sqlite:new.db"];
     run("sqlite:none.db", &other)
         .expect_code(5)

@@ -22,7 +22,7 @@ log that has grown is simply imported again. A plain line without a time belongs
 before it and has its time.
 
 With --from the past is rebuilt by other rules without the logs: out of the lines that gave \
-events and so are kept with them.")]
+events and so are kept with them. It needs --store, as the events go into another store.")]
 pub struct ImportArgs {
     /// The logs; - is standard input
     #[arg(required_unless_present = "from", value_name = "FILE")]
@@ -31,7 +31,7 @@ pub struct ImportArgs {
     #[arg(long, required = true, value_name = "FILE-OR-FOLDER")]
     pub rules: Vec<PathBuf>,
     /// Read no logs, but the lines that another store kept: sqlite:PATH or
-    /// cassandra://HOST:PORT/KEYSPACE
+    /// cassandra://HOST:PORT/KEYSPACE; the events go into the store that --store names
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["files", "format", "time_format"])]
     pub from: Option<String>,
     /// The namespace of the lines [default: by the kubelet's name of the file, else by the rules];

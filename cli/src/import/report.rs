@@ -306,11 +306,27 @@ impl Report {
                 writeln!(output, "{} {trouble} {}", style.notable("note:"), printable(&log.log))?;
             }
         }
+        self.write_known(output)?;
         if self.interrupted {
             let told = "import again to complete it; nothing is added twice";
             writeln!(output, "{} {told}", style.notable("interrupted:"))?;
         }
         self.write_unread(output)
+    }
+
+    /// Who repeats it with better rules is to know that these change nothing that is there.
+    fn write_known(&self, output: &mut Output<'_>) -> Result<(), Failure> {
+        let is_of_store = self.logs.iter().any(|log| log.format == Some(KEPT));
+        if !is_of_store || self.events_known == 0 {
+            return Ok(());
+        }
+        let (known, note) = (grouped(self.events_known), output.style.notable("note:"));
+        let stayed = match self.events_known {
+            1 => "event was there already and stays as it is",
+            _ => "events were there already and stay as they are",
+        };
+        writeln!(output, "{note} {known} {stayed}; rules that changed need a new store")?;
+        Ok(())
     }
 
     /// Which logs are not imported to their end although nothing is wrong with them.
