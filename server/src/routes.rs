@@ -159,7 +159,7 @@ const SECURITY: [(&str, &str); 6] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// For a year, browsers ask this host over TLS alone. It stands only where TLS is on.
+/// For a year, browsers ask this host over TLS alone. It stands only where they reach it so.
 const ONLY_TLS: &str = "max-age=31536000";
 
 /// Adds to every answer what all have in common, and notes it.

@@ -13,6 +13,8 @@ pub struct Settings {
     pub tokens: Option<PathBuf>,
     /// Certificate and key; without them, HTTP is not encrypted.
     pub tls: Option<Tls>,
+    /// Whether HTTPS ends at a proxy before it, so that browsers speak HTTPS though it does not.
+    pub behind_tls: bool,
     /// What a request may ask for.
     pub limits: Limits,
 }
@@ -73,7 +75,7 @@ pub enum SettingsError {
 impl Settings {
     /// The settings of a server that only this machine reaches.
     pub fn local(listen: SocketAddr) -> Settings {
-        Settings { listen, tokens: None, tls: None, limits: Limits::default() }
+        Settings { listen, tokens: None, tls: None, behind_tls: false, limits: Limits::default() }
     }
 
     /// Whether they may be used.

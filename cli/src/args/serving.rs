@@ -27,6 +27,9 @@ pub struct ServeArgs {
     /// Its private key, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// Clients reach it by HTTPS that ends before it, at a proxy: browsers are told so
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub behind_tls: bool,
 }
 
 /// See [`Command::Token`](super::Command::Token).

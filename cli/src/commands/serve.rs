@@ -35,7 +35,8 @@ pub fn run(
     let tls = args.tls_cert.clone().zip(args.tls_key.clone());
     let tls = tls.map(|(certificate, key)| Tls { certificate, key });
     let tokens = args.tokens.clone();
-    let settings = Settings { tokens, tls, ..Settings::local(args.listen) };
+    let behind_tls = args.behind_tls;
+    let settings = Settings { tokens, tls, behind_tls, ..Settings::local(args.listen) };
     settings.check().map_err(|error| Failure::new(Exit::Usage, error))?;
     start_runtime().map_err(no_threads)?;
     let store: Arc<dyn EventStore> = Arc::from(open_store(store)?);
@@ -100,7 +101,7 @@ async fn until_a_signal(
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     let address = listener.local_addr().unwrap_or(settings.listen);
     tell(&format!("{scheme}://{address}"), output)?;
-    let access = Access { tokens, is_tls: acceptor.is_some() };
+    let access = Access { tokens, is_tls: acceptor.is_some() || settings.behind_tls };
     let server = router(Arc::clone(&serving.store), access, settings.limits.clone());
     let following = tokio::spawn(server.following);
     serve(listener, server.router, acceptor, &settings.limits, end).await;

@@ -89,17 +89,22 @@ fn certificates_behind_the_first_lead_to_the_authority() {
     assert_answers(&Serving::start(&place, &FILES), &root.certificate);
 }
 
+/// What a browser sends to log in.
+fn log_in(token: &str) -> String {
+    let form = format!("token={token}");
+    let length = form.len();
+    format!(
+        "POST /login HTTP/1.0\r\nHost: localhost\r\nContent-Length: {length}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
+    )
+}
+
 #[test]
 fn the_token_of_a_browser_goes_over_tls_only() {
     let (place, identity) = (Place::with_log(), own());
     let (token, table) = token(&place);
     place.write("tokens.toml", table);
-    let form = format!("token={token}");
-    let length = form.len();
-    let log_in = format!(
-        "POST /login HTTP/1.0\r\nHost: localhost\r\nContent-Length: {length}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
-    );
+    let log_in = log_in(&token);
     let serving = start(&place, &identity, &["--tokens", "tokens.toml"]);
     let trusted = &identity.certificate;
     let answer = exchange(shake(&serving, trusted, "127.0.0.1").unwrap(), &log_in);
@@ -120,6 +125,28 @@ fn the_token_of_a_browser_goes_over_tls_only() {
     let answer = exchange(plain.connect(), &log_in);
     assert_eq!(answer.header(STRICT), None);
     assert!(!answer.header("set-cookie").unwrap().contains("Secure"), "{answer:?}");
+}
+
+/// TLS that ends at a proxy is none for the server, and all for the browser.
+#[test]
+fn behind_a_proxy_that_speaks_tls_the_token_goes_over_tls_only() {
+    let place = Place::with_log();
+    let (token, table) = token(&place);
+    place.write("tokens.toml", table);
+    let serving = Serving::start(&place, &["--tokens", "tokens.toml", "--behind-tls"]);
+    assert_eq!(serving.scheme, "http");
+    let answer = exchange(serving.connect(), &log_in(&token));
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    assert_eq!(answer.header(STRICT), Some("max-age=31536000"));
+    assert!(answer.header("set-cookie").unwrap().ends_with("; Secure"), "{answer:?}");
+    let pair = answer.header("set-cookie").unwrap().split("; ").next().unwrap();
+    assert_eq!(serving.get_with(PATH, &[("Cookie", pair)]).status, 200);
+    let out = exchange(serving.connect(), "POST /logout HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    assert!(out.header("set-cookie").unwrap().ends_with("; Secure"), "{out:?}");
+    write(&own(), &place);
+    let both = ["serve", "--listen", "127.0.0.1:0", "--behind-tls"];
+    let both: Vec<&str> = both.into_iter().chain(FILES).collect();
+    place.run(both).expect_code(2).expect_error("--behind-tls");
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub use tokens::{Token, Tokens, TokensError, hash_of, hex, new_token};
 pub struct Access {
     /// Who may ask; `None` lets in everybody who reaches this machine's own addresses.
     pub tokens: Option<Tokens>,
-    /// Whether connections are encrypted; browsers then send a token over such ones only.
+    /// Whether connections of browsers are encrypted, be it by a proxy; they then send a token over such
+    /// ones only.
     pub is_tls: bool,
 }
