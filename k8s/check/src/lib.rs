@@ -11,6 +11,6 @@ mod strict;
 mod strimzi;
 mod tools;
 
-pub use manifests::{jobs, name_of, overlays, project_folder, read_yaml, render};
+pub use manifests::{jobs, name_of, overlays, project_folder, read_yaml, render, render_with};
 pub use schemas::{Schemas, faults};
 pub use tools::{schema_folder, succeed, tool};

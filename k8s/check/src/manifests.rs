@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{succeed, tool};
 
@@ -50,6 +50,29 @@ pub fn render(folder: &Path) -> Result<Vec<Value>> {
     let text = succeed(Command::new(tool("kustomize")?).arg("build").arg(folder))?;
     // Texts within a document are indented, so only its end looks like this.
     text.split("\n---\n").map(read_yaml).collect()
+}
+
+/// The resources that the base renders to with components.
+///
+/// # Errors
+/// When kustomize refuses one.
+pub fn render_with(components: &[&str]) -> Result<Vec<Value>> {
+    let folder = tempfile::tempdir()?;
+    let here = folder.path().canonicalize()?;
+    // Kustomize takes no paths that begin with a slash.
+    let up = "../".repeat(here.components().count() - 1);
+    let project = project_folder().canonicalize()?;
+    let place = |path: &str| format!("{up}.{}", project.join(path).display());
+    let components: Vec<_> = components.iter().map(|path| place(path)).collect();
+    let file = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [place("k8s/base")],
+        "components": components,
+    });
+    // JSON is YAML.
+    fs::write(here.join("kustomization.yaml"), file.to_string())?;
+    render(&here)
 }
 
 /// One document of YAML.

@@ -2,6 +2,7 @@
 
 mod compose;
 mod documents;
+mod entrance;
 mod fluent_bit;
 mod images;
 mod manifests;

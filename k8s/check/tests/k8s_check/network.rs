@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_k8s_check::network::{Party, Policies};
-use statetrail_k8s_check::{jobs, name_of, overlays, project_folder, render};
+use statetrail_k8s_check::{jobs, name_of, overlays, project_folder, render, render_with};
 
 const OURS: &str = "statetrail";
 
@@ -13,7 +13,7 @@ const fn ours(name: &'static str, labels: &'static [(&'static str, &'static str)
     Party { name, namespace: OURS, labels, block: None }
 }
 
-const PARTIES: [Party; 17] = [
+const PARTIES: [Party; 18] = [
     ours("fluent-bit", &[("app.kubernetes.io/name", "fluent-bit")]),
     ours("sink", &[("app.kubernetes.io/name", "sink")]),
     ours("serve", &[("app.kubernetes.io/name", "serve")]),
@@ -31,7 +31,8 @@ const PARTIES: [Party; 17] = [
     ours("dead-letters", &[("app.kubernetes.io/name", "dead-letters")]),
     ours("reset-offsets", &[("app.kubernetes.io/name", "reset-offsets")]),
     ours("stranger-inside", &[("app", "stranger")]),
-    Party { name: "ingress", namespace: "ingress-nginx", labels: &[], block: None },
+    Party { name: "gateway", namespace: "gateway", labels: &[], block: None },
+    Party { name: "ingress", namespace: "ingress", labels: &[], block: None },
     Party {
         name: "prometheus",
         namespace: "monitoring",
@@ -52,7 +53,7 @@ const PARTIES: [Party; 17] = [
 const PORTS: [u64; 11] = [53, 2020, 6443, 7000, 8080, 9042, 9091, 9093, 9464, 9465, 22];
 
 /// From, to, port; `kafka` may ask anybody on the API server's port, because that has no labels.
-const ARROWS: [(&str, &str, u64); 9] = [
+const ARROWS: [(&str, &str, u64); 8] = [
     ("fluent-bit", "kafka", 9093),
     ("sink", "kafka", 9093),
     ("sink", "cassandra", 9042),
@@ -61,10 +62,10 @@ const ARROWS: [(&str, &str, u64); 9] = [
     ("cassandra", "cassandra", 7000),
     ("kafka", "kafka", 9091),
     ("kafka", "api-server", 6443),
-    ("ingress", "serve", 8080),
 ];
 /// What production has besides.
-const WATCHERS: [(&str, &str, u64); 6] = [
+const WATCHERS: [(&str, &str, u64); 7] = [
+    ("gateway", "serve", 8080),
     ("canary", "cassandra", 9042),
     ("prometheus", "canary", 9465),
     ("prometheus", "sink", 9464),
@@ -125,6 +126,16 @@ fn policies_allow_the_arrows_of_the_design_and_nothing_else() -> Result<()> {
         let less: Vec<_> = wanted.difference(&found).collect();
         ensure!(more.is_empty() && less.is_empty(), "too much: {more:?}, too little: {less:?}");
     }
+    Ok(())
+}
+
+/// In the place of the Gateway, an Ingress controller reaches the server, and nothing else changes.
+#[test]
+fn an_ingress_controller_reaches_the_server() -> Result<()> {
+    let before = allowed(&render(&project_folder().join("k8s/base"))?)?;
+    let found = allowed(&render_with(&["k8s/components/ingress"])?)?;
+    let more: Vec<_> = found.difference(&before).collect();
+    ensure!(more == [&("ingress", "serve", 8080)] && before.is_subset(&found), "{more:?}");
     Ok(())
 }
 
