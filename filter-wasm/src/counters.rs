@@ -26,7 +26,7 @@ pub struct Counters {
     pub passed_by: u64,
     /// Events sent.
     pub events: u64,
-    /// Events that could not be made although their line matched.
+    /// Events that could not be made, or not be put into a reply, although their line matched.
     pub failed_events: u64,
     /// Calls that trapped. They are counted by the call after them.
     pub traps: u64,

@@ -28,6 +28,10 @@ const USUAL_LINE_BYTES: usize = 64 << 10;
 const MSGPACK_NOTICE: &str = "event_format is msgpack, in which a filter can neither drop a \
     record nor return every record; event_format json is recommended";
 
+/// Said once, when the node's name turns out to be none.
+const NODE_NOTICE: &str = "the name of the node cannot be the id of an entity, so the filter tells nothing \
+    about itself";
+
 /// What becomes of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -128,7 +132,9 @@ impl Filter {
     /// Names the node under which the filter tells about itself; nothing is told if the name is
     /// empty. Without this, the first record that names its node decides.
     pub fn set_node(&mut self, node: &str) {
-        self.report.set_node(node);
+        if !self.report.set_node(node) {
+            self.notice = Some(NODE_NOTICE);
+        }
     }
 
     /// Lets an event of the filter's own go with the next reply of [`Mode::Events`] in JSON, if
@@ -219,9 +225,10 @@ impl Filter {
         self.note_format(&request);
         let exact =
             |record: &Record<'_>| Time::from_seconds(i64::from(seconds), record.exact_nanos(nanos));
+        let mut events = 0;
         match &request.record {
             Ok(record) => match exact(record) {
-                Some(time) => self.extract(tag, time, record, &request),
+                Some(time) => events = self.extract(tag, time, record, &request),
                 None => self.counters.unreadable += 1,
             },
             Err(_) => self.counters.unreadable += 1,
@@ -229,7 +236,7 @@ impl Filter {
         if !self.buffers.own.is_empty() && request.form() == Form::Quoted {
             self.add_own_event();
         }
-        match self.write(&request) {
+        match self.write(&request, events) {
             Some(()) => self.reply(),
             None => Filter::untouched(mode, record),
         }
@@ -257,22 +264,31 @@ impl Filter {
         own.clear();
     }
 
-    /// Puts the events of the record's line into the buffers and counts what became of it.
-    fn extract(&mut self, tag: &[u8], time: Time, record: &Record<'_>, request: &Request<'_>) {
+    /// Puts the events of the record's line into the buffers and counts what became of it. Returns how
+    /// many there are.
+    fn extract(
+        &mut self,
+        tag: &[u8],
+        time: Time,
+        record: &Record<'_>,
+        request: &Request<'_>,
+    ) -> u32 {
         let Some(line) = record.line() else {
             self.counters.without_line += 1;
-            return;
+            return 0;
         };
         let source = self.sources.find(&mut self.rules, tag, record);
         if !record.has_known_source {
             self.buffers.keep_shape(tag, record, request);
         }
-        if let Some(node) = source.new_node() {
-            self.report.learn_node(node);
+        if let Some(node) = source.new_node()
+            && !self.report.learn_node(node)
+        {
+            self.notice = Some(NODE_NOTICE);
         }
         let Some(scope) = source.scope else {
             self.counters.out_of_scope += 1;
-            return;
+            return 0;
         };
         if let Text::Quoting(quoted) = line
             && quoted.len() <= MAX_LINE_BYTES
@@ -281,14 +297,14 @@ impl Filter {
             // Its place counts, whatever becomes of it.
             source.next_position(time, record);
             self.counters.unmatched += 1;
-            return;
+            return 0;
         }
         let bytes = without_line_end(line.resolve(&mut self.buffers.line));
         if bytes.len() > USUAL_LINE_BYTES {
             self.buffers.was_long = true;
             if bytes.len() > MAX_LINE_BYTES {
                 self.counters.oversized += 1;
-                return;
+                return 0;
             }
         }
         // Counted here, because the import does not count what is too long either.
@@ -308,10 +324,11 @@ impl Filter {
         } else {
             self.counters.unmatched += 1;
         }
+        outcome.events
     }
 
-    /// Writes the reply, or nothing if the record is to be left untouched.
-    fn write(&mut self, request: &Request<'_>) -> Option<()> {
+    /// Writes the reply with so many events of the line, or nothing if the record is to be left untouched.
+    fn write(&mut self, request: &Request<'_>, line_events: u32) -> Option<()> {
         let Buffers { events, key, nesting, output, .. } = &mut self.buffers;
         let found = (!events.is_empty()).then_some(Found { events, key });
         let record = request.record.as_ref().ok();
@@ -334,6 +351,8 @@ impl Filter {
         if found.is_some() {
             self.counters.matched -= 1;
             self.counters.failed += 1;
+            self.counters.events -= u64::from(line_events);
+            self.counters.failed_events += u64::from(line_events);
         }
         (!output.is_empty()).then_some(())
     }

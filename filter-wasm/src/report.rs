@@ -47,19 +47,17 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Tells under this name from now on; nothing at all if it is empty or cannot be one.
-    pub(crate) fn set_node(&mut self, node: &str) {
-        self.node = match EntityName::check(NAMESPACE, ENTITY_TYPE, node) {
-            Ok(()) => Node::Named(node.into()),
-            Err(_) => Node::Off,
-        };
+    /// Tells under this name from now on; nothing at all if it is empty or cannot be one. Returns whether it
+    /// can, or is empty, which somebody wants.
+    pub(crate) fn set_node(&mut self, node: &str) -> bool {
+        let can = EntityName::check(NAMESPACE, ENTITY_TYPE, node).is_ok();
+        self.node = if can { Node::Named(node.into()) } else { Node::Off };
+        can || node.is_empty()
     }
 
-    /// Takes the name from a record, if there is none yet.
-    pub(crate) fn learn_node(&mut self, node: &str) {
-        if let Node::Unknown = self.node {
-            self.set_node(node);
-        }
+    /// Takes the name from a record, if there is none yet. Returns whether it can be one, if it is taken.
+    pub(crate) fn learn_node(&mut self, node: &str) -> bool {
+        !matches!(self.node, Node::Unknown) || self.set_node(node)
     }
 
     /// Keeps the counts of rules that are about to go.
@@ -314,6 +312,39 @@ mod tests {
         told.filter.report(Time::from_nanos(told.now), None);
         let reply = told.filter.process(Mode::Annotate, b"x", 5, 0, br#"{"log":"x"}"#);
         assert_eq!(reply, Reply::PassInput);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_an_id_is_said_once() {
+        for (by_record, node) in
+            [(false, "node\t1"), (true, "node\t1"), (false, ""), (true, "node-1")]
+        {
+            let mut filter = Filter::default();
+            filter.reload(&[rule_file("a.yaml", "paid")]);
+            if !by_record {
+                filter.set_node(node);
+            }
+            let record = format!(
+                r#"{{"log":"x","kubernetes":{{"namespace_name":"shop","container_name":"c","host":"{}"}}}}"#,
+                node.escape_default()
+            );
+            filter.process(Mode::Events, b"x", 5, 0, record.as_bytes());
+            assert_eq!(filter.take_notice().is_some(), node == "node\t1", "{node}");
+            filter.process(Mode::Events, b"y", 5, 0, record.as_bytes());
+            assert_eq!(filter.take_notice(), None, "{node}");
+        }
+    }
+
+    #[test]
+    fn events_that_no_reply_can_hold_are_not_sent() {
+        let mut filter = Filter::default();
+        filter.reload(&[rule_file("a.yaml", "paid")]);
+        // Whether the record is JSON to its end shows only when it is written.
+        let record = br#"{"log":"order o-1 paid","x":01}"#;
+        assert_eq!(filter.process(Mode::Annotate, b"x", 5, 0, record), Reply::PassInput);
+        filter.process(Mode::Annotate, b"x", 5, 0, br#"{"log":"order o-1 paid"}"#);
+        let Counters { matched, failed, events, failed_events, .. } = *filter.counters();
+        assert_eq!((matched, failed, events, failed_events), (1, 1, 1, 1));
     }
 
     #[test]
