@@ -91,12 +91,15 @@ impl Log {
     /// Adds a line as a container runtime writes it.
     fn add_line(&mut self, text: &str, part_bytes: usize) -> Result<()> {
         let time = self.next_time()?;
-        // Fluent Bit tells where the last part begins.
+        // Fluent Bit tells when the first part was written and where the last one begins.
         let mut offset = 0;
         let mut parts = text.as_bytes().chunks(part_bytes).peekable();
+        let mut part_time = time;
         while let Some(part) = parts.next() {
             offset = self.bytes.len();
-            time.write_rfc3339(&mut self.bytes);
+            part_time.write_rfc3339(&mut self.bytes);
+            // A runtime gives each part the time at which it came.
+            part_time = Time::from_nanos(part_time.nanos() + 1);
             let whole = parts.peek().is_none();
             self.bytes.extend_from_slice(if whole { b" stdout F " } else { b" stdout P " });
             self.bytes.extend_from_slice(part);
