@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::message::is_date;
+use crate::message::{holds_moment, is_clock, is_compact_date, is_date};
 use crate::template::{Column, Parsed, Place, Template, columns, joints};
 use crate::token::Class;
 
@@ -68,7 +68,9 @@ pub(crate) fn kinds(lines: &[Parsed<'_>], templates: &[Template], table: &Table<
         .iter()
         .enumerate()
         .flat_map(|(template, columns)| columns.iter().map(move |column| (template, column)))
-        .filter(|(_, column)| may_be_ids(column))
+        .filter(|(template, column)| {
+            may_be_ids(column) && !is_of_time(lines, &templates[*template], column.place)
+        })
         .map(|(template, column)| {
             let at = At { template, place: column.place };
             (at, column, column.values.iter().copied().collect())
@@ -97,13 +99,25 @@ pub(crate) fn kinds(lines: &[Parsed<'_>], templates: &[Template], table: &Table<
     kinds
 }
 
+/// Whether a column is a part of times: of a moment, or what stands in the head right before a clock's
+/// time.
+fn is_of_time(lines: &[Parsed<'_>], template: &Template, place: Place) -> bool {
+    template.lines.iter().all(|number| {
+        let line = &lines[*number];
+        let chunk = line.number_of(place.chunk);
+        let is_before_clock = place.chunk < 0 && is_clock(line.words.chunk_text(chunk + 1));
+        is_before_clock || holds_moment(line.words.chunk_text(chunk))
+    })
+}
+
 fn may_be_ids(column: &Column<'_>) -> bool {
+    let are_all = |is_one: fn(&str) -> bool| column.values.iter().all(|value| is_one(value));
     let is_long = |least: usize| column.values.iter().all(|value| value.len() >= least);
     match column.class {
         Class::Mark | Class::Number | Class::Quantity => false,
         Class::Uuid | Class::Ip => true,
-        Class::Int => is_long(DIGITS_MIN) && !is_epoch(column),
-        Class::Id => is_long(3) && !column.values.iter().all(|value| is_date(value)),
+        Class::Int => is_long(DIGITS_MIN) && !is_epoch(column) && !are_all(is_compact_date),
+        Class::Id => is_long(3) && !are_all(is_date),
         Class::Word => {
             let values: BTreeSet<&&str> = column.values.iter().collect();
             column.place.chunk >= 0 && values.len() >= NAMES_MIN

@@ -64,9 +64,39 @@ fn is_time(chunk: &str) -> bool {
         || bytes.windows(10).any(|window| has_shape(window, b"0000-00-00"))
 }
 
-/// A date and nothing else, which comes back in lines of all forms and is no id.
+/// How dates are written that are nothing else.
+const DATES: [&[u8]; 5] =
+    [b"0000-00-00", b"00.00.0000", b"0000.00.00", b"0000/00/00", b"00/00/0000"];
+
+/// A date, perhaps with a part of its time, and nothing else: it comes back in lines of all forms and
+/// is no id.
 pub(crate) fn is_date(text: &str) -> bool {
-    has_shape(text.as_bytes(), b"0000-00-00")
+    let bytes = text.as_bytes();
+    DATES.iter().any(|shape| has_shape(bytes, shape))
+        || bytes.get(..11).is_some_and(|start| has_shape(start, b"0000-00-00T"))
+}
+
+/// Years in which logs may have been written, and of which they may tell.
+const YEARS: std::ops::Range<u32> = 1990..2100;
+
+/// A date of eight digits, as 20261122: numbers that count something are not all of them days.
+pub(crate) fn is_compact_date(text: &str) -> bool {
+    if !has_shape(text.as_bytes(), b"00000000") {
+        return false;
+    }
+    let number = text.parse::<u32>().unwrap_or_default();
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    YEARS.contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
+}
+
+/// Whether a moment stands in a chunk, with its date and its time.
+pub(crate) fn holds_moment(chunk: &str) -> bool {
+    chunk.as_bytes().windows(16).any(|window| has_shape(window, b"0000-00-00T00:00"))
+}
+
+/// Whether a chunk begins as a clock's time does.
+pub(crate) fn is_clock(chunk: &str) -> bool {
+    chunk.as_bytes().get(..5).is_some_and(|start| has_shape(start, b"00:00"))
 }
 
 /// What may stand behind a time: `UTC`, `+0100`.

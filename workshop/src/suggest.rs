@@ -480,13 +480,38 @@ mod tests {
     /// The days of a log come back in lines of every form.
     #[test]
     fn dates_are_no_ids() {
-        let days = (10..20).flat_map(|day| {
-            ["run with x", "link y updated", "z removed"]
-                .map(|what| format!("alternatives 2026-11-{day} 10:00:0{}: {what}", day % 10))
+        let forms: [fn(usize, &str) -> String; 9] = [
+            |day, what| format!("alternatives 2026-11-{day} 10:00:0{}: {what}", day % 10),
+            |day, what| format!("202611{day} 10:00:00 INFO {what}"),
+            |day, what| format!("{day}.11.2026 10:00:00 INFO {what}"),
+            |day, what| format!("2026/11/{day} 10:00:00 INFO {what}"),
+            |day, what| format!("Sun-{day}-November 10:00:00 INFO {what}"),
+            |day, what| format!("10:00:00 INFO {what} since 2026-11-{day}T0{}:00:00Z", day % 10),
+            |day, what| format!("10:00:00 INFO {what} of {day}.11.2026"),
+            |day, what| format!("10:00:00 INFO {what} of 2026.11.{day}"),
+            |day, what| format!("10:00:00 INFO {what} of 202611{day}"),
+        ];
+        for form in forms {
+            let days = (10..20).flat_map(|day| {
+                ["run with x", "link y updated", "z removed"].map(|what| form(day, what))
+            });
+            let lines: Vec<String> = days.collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let suggested = suggest(&lines, "shop", 3);
+            assert!(suggested.is_empty(), "{}: {suggested:#?}", lines[0]);
+        }
+    }
+
+    /// Eight digits that count something are ids, also where some of them could be days.
+    #[test]
+    fn numbers_that_are_not_all_days_are_ids() {
+        let numbers = (20_261_120..20_261_140).flat_map(|number| {
+            ["placed", "paid by card", "was sent"].map(|what| format!("order {number} {what}"))
         });
-        let lines: Vec<String> = days.collect();
+        let lines: Vec<String> = numbers.collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        assert!(suggest(&lines, "shop", 3).is_empty());
+        let suggested = suggest(&lines, "shop", 3);
+        assert_eq!(suggested.first().map(|it| it.entities), Some(20), "{suggested:#?}");
     }
 
     #[test]
