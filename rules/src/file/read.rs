@@ -109,6 +109,16 @@ pub(crate) fn scalar_of<'n>(
     }
 }
 
+/// Warns of a line feed at the end of a text in which it is hardly meant: no line has one.
+#[cfg_attr(target_family = "wasm", inline(never))]
+pub(crate) fn warn_of_line_feed(node: &Node, what: &str, text: &str, report: &mut Report<'_>) {
+    if text.ends_with('\n') {
+        report
+            .warning(node.place, format!("{what} ends with a line feed, as | and > add it"))
+            .expected("write |- or >-, or quotes");
+    }
+}
+
 /// The items of a list.
 pub(crate) fn items_of<'n>(node: &'n Node, what: &str, report: &mut Report<'_>) -> &'n [Node] {
     match &node.kind {
