@@ -4,6 +4,7 @@ use std::io::Write;
 
 use statetrail_query::{EventFilter, Timeline};
 use statetrail_store::{EntityFilter, KnownEvent, TimelineQuery};
+use unicode_width::UnicodeWidthStr;
 
 use super::following::Following;
 use super::questioner::{Questioner, wait};
@@ -89,7 +90,7 @@ fn write_event(
     let time = ask.clock().show(event.time);
     let name = printable(&event.name);
     let entity = style.heading(&event.entity);
-    let columns = [&*time, event.entity.as_str(), &*name].map(|part| part.chars().count());
+    let columns = [&*time, event.entity.as_str(), &*name].map(UnicodeWidthStr::width);
     if output.fits(columns.iter().sum::<usize>() + 4) {
         writeln!(output, "{time}  {entity}  {}", style.event(name))?;
     } else {

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use console::Term;
 use statetrail_event::{Change, State, Value};
 use statetrail_query::Difference;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Output;
 use crate::failure::Failure;
@@ -42,14 +43,14 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Breaks a text into lines of at most `width` characters, after a blank where there is one in
+/// Breaks a text into lines of at most `width` columns, but for a character that is wider, after a blank where there is one in
 /// the second half of the line.
 pub fn wrap(text: &str, width: usize) -> Vec<&str> {
     let width = width.max(1);
     let mut lines = Vec::new();
     let mut rest = text;
     loop {
-        let Some((limit, _)) = rest.char_indices().nth(width) else {
+        let Some(limit) = beyond(rest, width) else {
             lines.push(rest);
             return lines;
         };
@@ -63,9 +64,26 @@ pub fn wrap(text: &str, width: usize) -> Vec<&str> {
     }
 }
 
-/// Characters of the longest name, up to a third of `width`.
+/// Where the first character begins that is beyond so many columns. A terminal shows some characters in
+/// two columns, others in none.
+fn beyond(text: &str, columns: usize) -> Option<usize> {
+    let mut indices = text.char_indices();
+    // A line has a character at least.
+    let mut used = indices.next().and_then(|(_, first)| first.width()).unwrap_or(0);
+    indices.find_map(|(place, character)| {
+        used += character.width().unwrap_or(0);
+        (used > columns).then_some(place)
+    })
+}
+
+/// A name with blanks behind it up to so many columns.
+fn padded(name: &str, columns: usize) -> String {
+    format!("{name}{:1$}", "", columns.saturating_sub(name.width()))
+}
+
+/// Columns of the longest name, up to a third of `width`.
 pub fn field_width<'a>(names: impl Iterator<Item = &'a str>, width: usize) -> usize {
-    names.map(|name| name.chars().count()).max().unwrap_or(0).min(width / 3)
+    names.map(UnicodeWidthStr::width).max().unwrap_or(0).min(width / 3)
 }
 
 /// Writes a text on as many lines as it needs, each behind the same `start`.
@@ -88,7 +106,7 @@ pub fn write_fields(output: &mut Output<'_>, state: &State) -> Result<(), Failur
     let width = field_width(state.fields().map(|(field, _, _)| field), output.width());
     for (field, value, _) in state.fields() {
         let field = printable(field);
-        write_hanging(output, &format!("  {field:width$}  "), &value.to_string())?;
+        write_hanging(output, &format!("  {}  ", padded(&field, width)), &value.to_string())?;
     }
     if state.fields().next().is_none() {
         writeln!(output, "  {}", output.style.faint("no field has a value"))?;
@@ -98,7 +116,7 @@ pub fn write_fields(output: &mut Output<'_>, state: &State) -> Result<(), Failur
 
 /// Writes `text` behind `start`; further lines are indented as far as the first one.
 fn write_hanging(output: &mut Output<'_>, start: &str, text: &str) -> Result<(), Failure> {
-    let indent = start.chars().count();
+    let indent = start.width();
     let width = output.width();
     let text = printable(text);
     let mut lines = wrap(&text, width.saturating_sub(indent).max(width / 3)).into_iter();
@@ -180,6 +198,8 @@ mod tests {
             ("one two three four", vec!["one two", "three four"]),
             ("a 0123456789 b", vec!["a 01234567", "89 b"]),
             ("äöüäöüäöüäöü", vec!["äöüäöüäöüä", "öü"]),
+            ("注文は支払済みです", vec!["注文は支払", "済みです"]),
+            ("a\u{301}b\u{301}c\u{301}d e f g h", vec!["a\u{301}b\u{301}c\u{301}d e f", "g h"]),
         ] {
             assert_eq!(wrap(text, 10), expected);
         }
@@ -187,9 +207,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn nothing_but_blanks_is_lost(text in "[a-cä ]{0,60}", width in 1usize..20) {
+        fn nothing_but_blanks_is_lost(text in "[a-cä値\u{301} ]{0,60}", width in 1usize..20) {
             let lines = wrap(&text, width);
-            proptest::prop_assert!(lines.iter().all(|line| line.chars().count() <= width));
+            proptest::prop_assert!(lines.iter().all(|line| line.width() <= width.max(2)));
             let without_blanks = |text: &str| text.replace(' ', "");
             proptest::prop_assert_eq!(without_blanks(&lines.concat()), without_blanks(&text));
         }
