@@ -53,6 +53,9 @@ pub(super) fn run(
         }
     }
     let filters = filters(args, ask)?;
+    if filters.is_empty() {
+        return Err(nothing_reported());
+    }
     for filter in &filters {
         add(filter, &mut rules);
     }
@@ -71,6 +74,13 @@ pub(super) fn run(
         output.end_list()?;
     }
     Ok(if rules.is_empty() { Exit::NotFound } else { Exit::Done })
+}
+
+/// Without a filter nothing is known of any rule, and one that looks dead may be much in use.
+fn nothing_reported() -> Failure {
+    let message = "no filter has reported to this store; imports do not count rules here";
+    Failure::new(Exit::NotFound, message)
+        .hint("`statetrail rules try RULES LOG` counts which rules take the lines of a log")
 }
 
 /// What the filters had told by then.
