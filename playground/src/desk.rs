@@ -249,10 +249,12 @@ fn capture_view(capture: &Capture, line: &str) -> CaptureView {
 }
 
 fn near_view(near: NearMiss, line: &str) -> NearView {
+    // Stars move what stands behind them, and a field's value is no place in the line.
+    let is_in_line = near.field.is_none() && !near.redacted;
     NearView {
         rule: short_name(&near.rule),
-        // Stars move what stands behind them, and a field's value is no place in the line.
-        place: (near.field.is_none() && !near.redacted).then(|| units_before(line, near.place)),
+        place: near.place.filter(|_| is_in_line).map(|place| units_before(line, place)),
+        nowhere: near.field.is_none() && near.place.is_none(),
         field: near.field,
         expected: near.expected,
     }
@@ -370,6 +372,9 @@ rules:
         assert_eq!((&*near.rule, near.place), ("paid", Some(13)));
         desk.set_lines("card 4711 order o-1 paid much by Ann");
         assert_eq!(desk.line(0).unwrap().near.unwrap().place, None);
+        desk.set_lines("ordre o-1 paid 5 by Ann");
+        let near = desk.line(0).unwrap().near.unwrap();
+        assert_eq!((near.place, near.nowhere, &*near.expected), (None, true, "`order `"));
         desk.set_lines("order ö paid much by Ann");
         assert_eq!(desk.line(1), None);
         assert_eq!(desk.left_over()[0].lines, 1);

@@ -161,8 +161,11 @@ pub struct NearView {
     pub rule: String,
     /// The field in which it stops; `None` for the line itself.
     pub field: Option<String>,
-    /// Up to where it matches the line; `None` if it stops in a field, or something is starred out.
+    /// Up to where it matches the line; `None` if it stops in a field, something is starred out, or
+    /// nothing that it begins with is there.
     pub place: Option<usize>,
+    /// Whether nothing that it begins with is in the line.
+    pub nowhere: bool,
     /// What would have to come there.
     pub expected: String,
 }

@@ -66,8 +66,9 @@ export function lineAnswer(line, rules, act) {
   return parts;
 }
 
-function stopsAt({ field, place }) {
+function stopsAt({ field, place, nowhere }) {
   if (field) return [", which stops in the field ", element("code", {}, field)];
+  if (nowhere) return [", whose beginning is nowhere in it"];
   return [place === null ? ", which stops" : ", which stops at the underlined place"];
 }
 

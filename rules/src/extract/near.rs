@@ -5,8 +5,8 @@ use crate::capture::CaptureType;
 use crate::fields::FieldKind;
 use crate::file::{FieldMatch, FieldPattern, Match, Rule};
 use crate::json::unescape_into;
-use crate::matcher::{Scratch, find, is_space};
-use crate::pattern::{Pattern, Step};
+use crate::matcher::{Scratch, Span, find, is_space};
+use crate::pattern::{MAX_CAPTURES, Pattern, Step};
 use crate::redact::redact;
 use crate::set::{RuleSet, ScopeId};
 
@@ -22,8 +22,9 @@ pub struct NearMiss {
     pub rule: String,
     /// The field in which it stops; `None` for the line itself.
     pub field: Option<String>,
-    /// Bytes of the line as rules see it, or of the field's value, up to which the rule matches.
-    pub place: usize,
+    /// Bytes of the line as rules see it, or of the field's value, up to which the rule matches; `None`
+    /// if what it begins with stands nowhere there.
+    pub place: Option<usize>,
     /// What would have to come there.
     pub expected: String,
     /// How much of the rule the line has, in thousandths.
@@ -34,48 +35,90 @@ pub struct NearMiss {
 
 /// Where a pattern stops in a text.
 struct Stop {
-    place: usize,
+    place: Option<usize>,
     expected: String,
     share: usize,
 }
 
 impl Extractor {
-    /// The rules that almost match a line which none matches, the nearest first.
-    pub fn near_misses(&mut self, rules: &RuleSet, scope: ScopeId, line: &[u8]) -> Vec<NearMiss> {
-        let Some(scope) = rules.scope_by_id(scope) else { return Vec::new() };
+    /// The rule that comes nearest to matching a line which none matches.
+    pub fn near_miss(&mut self, rules: &RuleSet, scope: ScopeId, line: &[u8]) -> Option<NearMiss> {
+        let scope = rules.scope_by_id(scope)?;
         let finder = &mut self.finder;
         let line = without_newline(line);
         let starred =
             redact(rules.redactors(scope), line, &mut finder.redacted, &mut finder.redact);
         let line = if starred { &finder.redacted[..] } else { line };
         finder.matcher.fields_of = None;
-        let mut misses: Vec<NearMiss> = scope
-            .rules
-            .iter()
-            .filter_map(|(file, number)| {
-                finder.matcher.near_miss(rules, rules.rule(*file, *number), line)
-            })
-            .map(|miss| NearMiss { redacted: starred, ..miss })
-            .collect();
-        // Of rules that are as near, the one that is tried first comes first.
-        misses.sort_by_key(|miss| WHOLE - miss.share);
-        misses
+        let mut probe = Probe::default();
+        let mut nearest: Option<NearMiss> = None;
+        for (file, number) in &scope.rules {
+            let rule = rules.rule(*file, *number);
+            // Of rules that are as near, the one that is tried first counts.
+            let above = nearest.as_ref().map_or(0, |miss| miss.share);
+            let miss = finder.matcher.near_miss(rules, rule, line, above, &mut probe);
+            nearest = miss.or(nearest);
+        }
+        nearest.map(|miss| NearMiss { redacted: starred, ..miss })
+    }
+}
+
+/// Memory for trying patterns on a line, used for all of them.
+struct Probe {
+    spans: Vec<Option<Span>>,
+    scratch: Scratch,
+}
+
+impl Default for Probe {
+    fn default() -> Probe {
+        Probe { spans: vec![None; MAX_CAPTURES], scratch: Scratch::default() }
+    }
+}
+
+impl Probe {
+    /// Where the first steps of a pattern end, if they match.
+    fn end_of(
+        &mut self,
+        pattern: &Pattern,
+        steps: usize,
+        at_end: bool,
+        text: &[u8],
+    ) -> Option<usize> {
+        let part = pattern.beginning(steps, at_end);
+        part.find(text, 0, &mut self.spans, &mut self.scratch).map(|(_, end)| end)
     }
 }
 
 impl MatchScratch {
-    fn near_miss(&mut self, rules: &RuleSet, rule: &Rule, line: &[u8]) -> Option<NearMiss> {
+    /// What a line lacks for a rule, if that is nearer than the share `above`.
+    fn near_miss(
+        &mut self,
+        rules: &RuleSet,
+        rule: &Rule,
+        line: &[u8],
+        above: usize,
+        probe: &mut Probe,
+    ) -> Option<NearMiss> {
         let (field, stop) = match &rule.matches {
-            Match::Text(pattern) => (None, stop_of(pattern, &name_of(rule), line)?),
-            Match::Json(fields) => self.stop_in_fields(Format::Json, rules, rule, fields, line)?,
+            Match::Text(pattern) => (None, stop_of(pattern, &name_of(rule), line, above, probe)?),
+            Match::Json(fields) => {
+                self.stop_in_fields(Format::Json, rules, rule, fields, line, probe)?
+            }
             Match::Logfmt(fields) => {
-                self.stop_in_fields(Format::Logfmt, rules, rule, fields, line)?
+                self.stop_in_fields(Format::Logfmt, rules, rule, fields, line, probe)?
             }
             Match::Regex(_) => return None,
         };
-        let rule = rule.full_name.to_string();
         let Stop { place, expected, share } = stop;
-        Some(NearMiss { rule, field, place, expected, share, redacted: false })
+        let rule = || rule.full_name.to_string();
+        (share > above).then(|| NearMiss {
+            rule: rule(),
+            field,
+            place,
+            expected,
+            share,
+            redacted: false,
+        })
     }
 
     /// The first field that is missing or holds something else.
@@ -86,6 +129,7 @@ impl MatchScratch {
         rule: &Rule,
         fields: &[FieldMatch],
         line: &[u8],
+        probe: &mut Probe,
     ) -> Option<(Option<String>, Stop)> {
         if !self.read_fields(format, rules, line) {
             return None;
@@ -95,7 +139,7 @@ impl MatchScratch {
             let Some(field) = self.fields.get(wanted.path_number) else {
                 first.get_or_insert_with(|| {
                     let expected = "this field, which the line does not have".to_owned();
-                    (Some(wanted.path.to_string()), Stop { place: 0, expected, share: 0 })
+                    (Some(wanted.path.to_string()), Stop { place: None, expected, share: 0 })
                 });
                 continue;
             };
@@ -108,14 +152,15 @@ impl MatchScratch {
                         FieldKind::Escaped => unescape_into(text, &mut value),
                         _ => value.extend_from_slice(text),
                     }
-                    let is_whole = matches(pattern, pattern.steps.len(), true, &value).is_some();
+                    let steps = pattern.steps.len();
+                    let is_whole = probe.end_of(pattern, steps, true, &value).is_some();
                     (!is_whole).then(|| {
                         let anything = Stop {
-                            place: 0,
+                            place: Some(0),
                             expected: describe(pattern, 0, &name_of(rule)),
                             share: 0,
                         };
-                        stop_of(pattern, &name_of(rule), &value).unwrap_or(anything)
+                        stop_of(pattern, &name_of(rule), &value, 0, probe).unwrap_or(anything)
                     })
                 }
             };
@@ -138,20 +183,29 @@ fn name_of(rule: &Rule) -> impl Fn(Option<u8>) -> String {
     |slot| slot.and_then(|slot| rule.names.iter().nth(slot.into())).unwrap_or("_").to_owned()
 }
 
-/// Where a pattern stops that has something in common with a text; `None` if it has nothing, or matches.
-fn stop_of(pattern: &Pattern, name: &dyn Fn(Option<u8>) -> String, text: &[u8]) -> Option<Stop> {
+/// Where a pattern stops that has more than the share `above` in common with a text; `None` if it has
+/// not, or matches.
+fn stop_of(
+    pattern: &Pattern,
+    name: &dyn Fn(Option<u8>) -> String,
+    text: &[u8],
+    above: usize,
+    probe: &mut Probe,
+) -> Option<Stop> {
     let steps = pattern.steps.len();
     let literals = |range: std::ops::Range<usize>| {
         let texts = pattern.steps[range].iter().filter_map(|step| pattern.literal(step));
         texts.map(<[u8]>::len).sum::<usize>()
     };
     let all = literals(0..steps).max(1);
-    let known: Vec<usize> =
-        pattern.literals().filter(|it| find(text, it, 0).is_some()).map(<[u8]>::len).collect();
-    if known.iter().all(|length| *length < COMMON_MIN) {
+    let known = || pattern.literals().filter(|it| find(text, it, 0).is_some()).map(<[u8]>::len);
+    let (longest, together) =
+        known().fold((0, 0), |(longest, sum), length| (longest.max(length), sum + length));
+    // No rule is nearer than by the texts that the line has. To look for them is cheap.
+    if longest < COMMON_MIN || together * WHOLE / all <= above {
         return None;
     }
-    if matches(pattern, steps, pattern.at_end, text).is_some() {
+    if probe.end_of(pattern, steps, pattern.at_end, text).is_some() {
         return None;
     }
     // What matches so many steps matches fewer, too.
@@ -159,7 +213,7 @@ fn stop_of(pattern: &Pattern, name: &dyn Fn(Option<u8>) -> String, text: &[u8]) 
     let mut end = 0;
     while failing - matched > 1 {
         let middle = (matched + failing) / 2;
-        match matches(pattern, middle, false, text) {
+        match probe.end_of(pattern, middle, false, text) {
             Some(found) => (matched, end) = (middle, found),
             None => failing = middle,
         }
@@ -168,22 +222,14 @@ fn stop_of(pattern: &Pattern, name: &dyn Fn(Option<u8>) -> String, text: &[u8]) 
     if common >= COMMON_MIN {
         if matched == steps {
             let expected = "the end".to_owned();
-            return Some(Stop { place: end, expected, share: WHOLE - 1 });
+            return Some(Stop { place: Some(end), expected, share: WHOLE - 1 });
         }
         let (place, expected) = stop_in_step(pattern, matched, name, text, end);
-        return Some(Stop { place, expected, share: common * WHOLE / all });
+        return Some(Stop { place: Some(place), expected, share: common * WHOLE / all });
     }
-    // It may lack what the pattern begins with, and have the rest.
-    let longest = known.into_iter().max().unwrap_or(0);
-    let expected = describe(pattern, 0, name);
-    (longest >= COMMON_MIN).then_some(Stop { place: 0, expected, share: longest * WHOLE / all / 2 })
-}
-
-/// Where the first steps of a pattern end, if they match.
-fn matches(pattern: &Pattern, steps: usize, at_end: bool, text: &[u8]) -> Option<usize> {
-    let part = pattern.beginning(steps, at_end);
-    let mut spans = vec![None; crate::pattern::MAX_CAPTURES];
-    part.find(text, 0, &mut spans, &mut Scratch::default()).map(|(_, end)| end)
+    // It lacks what the pattern begins with, and has a part of the rest.
+    let place = pattern.at_start.then_some(0);
+    Some(Stop { place, expected: describe(pattern, 0, name), share: longest * WHOLE / all / 2 })
 }
 
 /// Where within a step a text stops to match it, and what is wanted there. The step begins at `start`.
