@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use statetrail_rules::{Diagnostic, RuleSet, RuleText, Severity};
@@ -89,14 +89,59 @@ pub fn write_rule_text(path: &Path, text: &str) -> Result<(), Failure> {
 /// When a file has an error; all of them are told.
 pub fn compile(texts: &[RuleText]) -> Result<RuleSet, Failure> {
     let (rules, diagnostics) = RuleSet::parse(texts);
-    let is_error = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error;
-    let errors: Vec<String> =
-        diagnostics.iter().filter(is_error).map(Diagnostic::to_string).collect();
-    if errors.is_empty() {
-        return Ok(rules);
+    usable(diagnostics)?;
+    Ok(rules)
+}
+
+/// Compiles rule files for use, each on its own.
+///
+/// # Errors
+/// When a file has an error; those of all files are told.
+pub fn compile_each(texts: &[RuleText]) -> Result<Vec<RuleSet>, Failure> {
+    let parsed = texts.iter().map(|text| RuleSet::parse(std::slice::from_ref(text)));
+    let (rules, diagnostics): (Vec<RuleSet>, Vec<Vec<Diagnostic>>) = parsed.unzip();
+    usable(diagnostics.concat())?;
+    Ok(rules)
+}
+
+/// Tells all errors, those of a file in the order of their places.
+fn usable(mut diagnostics: Vec<Diagnostic>) -> Result<(), Failure> {
+    diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
+    if diagnostics.is_empty() {
+        return Ok(());
     }
+    diagnostics.sort_by_key(|it| (it.file.clone(), it.line, it.column));
+    let errors: Vec<String> = diagnostics.iter().map(Diagnostic::to_string).collect();
     let message = format!("the rules cannot be used\n{}", errors.join("\n"));
     Err(Failure::new(Exit::Failed, message).hint("`statetrail rules check` runs the samples too"))
+}
+
+/// What stands for standard input where files are named.
+const STANDARD_INPUT: &str = "-";
+
+/// Whether the one rule file that is meant comes from standard input.
+///
+/// # Errors
+/// When other files are named, too.
+pub fn is_standard_input(paths: &[PathBuf]) -> Result<bool, Failure> {
+    let is_named = paths.iter().any(|path| path == Path::new(STANDARD_INPUT));
+    if is_named && paths.len() > 1 {
+        let message = "- stands alone: it is one file, from standard input";
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(is_named)
+}
+
+/// Reads a rule file from standard input.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_standard_input() -> Result<RuleText, Failure> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text).map_err(|error| {
+        Failure::new(Exit::Failed, format!("standard input cannot be read: {error}"))
+    })?;
+    Ok(RuleText { name: "standard input".to_owned(), text })
 }
 
 /// That none of these rule files applies to the lines that were named.

@@ -305,6 +305,11 @@ fn tried_lines_tell_what_they_give_and_lack() {
     let pointed = "order o-1 paid with card\n               ^\n  nearest is rules.yaml/paid, at column 16 it wants `by `\n";
     assert!(text.contains("  nearest is rules.yaml/paid, at column"), "{text}");
     assert!(text.contains(pointed) || text.contains("`<order> paid by `"), "{text}");
+    let late = ["rules", "try", "rules.yaml"];
+    let late = place.run_with_input(late, b"job j-1 placed amount=5 by ann\n").expect_code(0).out;
+    let told =
+        "job j-1 placed amount=5 by ann\n  nearest is rules.yaml/placed; nowhere it has `order `\n";
+    assert!(late.starts_with(told), "{late}");
     place
         .run(["rules", "try", "rules.yaml", "--namespace", "nowhere", "-"])
         .expect_code(3)
@@ -506,6 +511,20 @@ fn hot_and_dead_rules_are_told() {
     place.run(["rules", "stats", "--at", "2020-01-01"]).expect_code(3);
 }
 
+/// Imports use rules without counting them in the store.
+#[test]
+fn without_a_filter_no_rule_is_called_dead() {
+    let place = Place::with_log();
+    for options in [&[][..], &["--dead"], &["-o", "jsonl"]] {
+        let stats = [&["rules", "stats", "--rules", "rules.yaml"][..], options].concat();
+        let told = place
+            .run(stats)
+            .expect_code(3)
+            .expect_error("no filter has reported to this store; imports do not count rules here");
+        assert_eq!(told.out, "");
+    }
+}
+
 /// The engines agree: what the native one and the compiled filter give for every shipped sample.
 #[test]
 fn every_sample_passes_in_the_compiled_filter_too() {
@@ -553,9 +572,70 @@ fn samples_are_run_and_what_differs_stands_side_by_side() {
     let beside = |line: &str| line.contains("\"cash") && line.contains("\"card");
     assert!(tested.out.lines().any(beside), "{}", tested.out);
     assert!(tested.out.lines().all(|line| line.chars().count() <= 80), "{}", tested.out);
-    place.write("shop.yaml", "namespaces: [shop]\nrules: 5\n");
-    place
-        .run(["rules", "test", "shop.yaml"])
-        .expect_code(1)
-        .expect_error("the rules cannot be used");
+}
+
+#[test]
+fn every_file_that_cannot_be_tested_is_told() {
+    let place = Place::new();
+    place.write("rules/a.yaml", "namespaces: [shop]\nrules: 5\n");
+    place.write("rules/b.yaml", RULES);
+    let twice = RULES.replace("name: cancelled", "name: paid").replace("[shop]", "'shop'");
+    place.write("rules/c.yaml", twice);
+    let told = place.run(["rules", "test", "rules"]).expect_code(1);
+    let told = told.expect_error("the rules cannot be used\n").err;
+    let places: Vec<&str> =
+        told.lines().filter_map(|line| line.trim_start().strip_prefix("--> ")).collect();
+    assert_eq!(places, ["rules/a.yaml:2:8", "rules/c.yaml:1:13", "rules/c.yaml:26:11"], "{told}");
+}
+
+#[test]
+fn rules_without_samples_are_named() {
+    let place = Place::new();
+    let bare = "  - {name: bare, match: 'order <order> lost', emit: []}\n";
+    place.write("shop.yaml", format!("{RULES}{bare}"));
+    let tested = place.run(["rules", "test", "shop.yaml"]).expect_code(0).out;
+    let told = "\n1 rule without samples: shop.yaml/bare\n";
+    assert!(tested.ends_with(told), "{tested}");
+}
+
+#[test]
+fn where_there_is_no_line_nothing_is_tried_or_compared() {
+    let place = Place::new();
+    for command in
+        [&["rules", "try", "rules.yaml"][..], &["rules", "diff", "rules.yaml", "rules.yaml"]]
+    {
+        for form in ["text", "jsonl"] {
+            let command = [command, &["-o", form]].concat();
+            place.run_with_input(command, b"").expect_code(3).expect_error("there is no line");
+        }
+    }
+    let one = place.run_with_input(["rules", "try", "rules.yaml"], b"beat\n").expect_code(0).out;
+    assert!(one.contains("1 line, 0 matched, 1 not\n"), "{one}");
+}
+
+#[test]
+fn what_is_tried_and_compared_fits_the_width() {
+    let place = Place::new();
+    let id = "x".repeat(90);
+    let log = format!("order {id} paid by card\norder {id} cancelled\n");
+    place.write("new.yaml", RULES.replace("status: cancelled", "status: gone"));
+    let tried = place.run_with_input(["rules", "try", "rules.yaml"], log.as_bytes());
+    let diff = ["rules", "diff", "rules.yaml", "new.yaml"];
+    let compared = place.run_with_input(diff, log.as_bytes());
+    for told in [tried.expect_code(0).out, compared.expect_code(1).out] {
+        assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
+        let joined = told.replace("\n     ", "").replace("\n    ", "");
+        assert!(joined.contains(&format!("shop/order/{id}")), "{told}");
+    }
+}
+
+#[test]
+fn a_rule_file_from_standard_input_is_checked() {
+    let place = Place::new();
+    let checked = place.run_with_input(["rules", "check", "-"], RULES.as_bytes()).expect_code(0);
+    assert_eq!(checked.out, "1 rule file: 0 errors, 0 warnings\n");
+    let broken = b"namespaces: [shop]\nrules: 5\n";
+    let checked = place.run_with_input(["rules", "check", "-"], broken).expect_code(1);
+    assert!(checked.out.contains("--> standard input:2:8\n"), "{}", checked.out);
+    place.run(["rules", "check", "-", "rules.yaml"]).expect_code(2).expect_error("- stands alone");
 }

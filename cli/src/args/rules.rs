@@ -74,7 +74,7 @@ Editors with the YAML language server complete and check a rule file that begins
 /// See [`RulesCommand::Check`].
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Rule files, or folders of them
+    /// Rule files, or folders of them; - reads one from standard input
     #[arg(required = true, value_name = "FILE-OR-FOLDER")]
     pub paths: Vec<PathBuf>,
     /// Write what is wrong as annotations of GitHub Actions
@@ -99,7 +99,7 @@ pub struct TryArgs {
     /// A rule file, or a folder of them
     #[arg(value_name = "RULES")]
     pub rules: PathBuf,
-    /// The logs; - is standard input [default: standard input]
+    /// The logs, of which the first million lines are tried; - is standard input [default: standard input]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The namespace of the lines [default: every rule file that names one is tried]
@@ -114,8 +114,8 @@ pub struct TryArgs {
     pub show: Option<usize>,
 }
 
-/// Lines to look at; more are seldom worth their memory.
-const LINES_MAX: usize = 100_000;
+/// Lines of which rules are suggested; more are seldom worth their memory.
+const SUGGEST_LINES: usize = 100_000;
 
 /// See [`RulesCommand::Suggest`].
 #[derive(Debug, Args)]
@@ -130,7 +130,7 @@ pub struct SuggestArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub most: usize,
     /// Look at no more than that many lines
-    #[arg(long, value_name = "NUMBER", default_value_t = LINES_MAX, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = SUGGEST_LINES, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub lines: usize,
     /// Write the rule files into that folder; none that is there is replaced
     #[arg(long, value_name = "FOLDER")]
@@ -155,7 +155,7 @@ pub struct RulesDiffArgs {
     /// The rules as they shall be
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
-    /// The logs; - is standard input [default: standard input]
+    /// The logs, of at most a million lines; - is standard input [default: standard input]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The namespace of the lines [default: every rule file that names one is tried]

@@ -9,7 +9,7 @@ use super::counted;
 use crate::args::CheckArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::rule_files::read_rule_texts;
+use crate::rule_files::{is_standard_input, read_rule_texts, read_standard_input};
 
 #[derive(Serialize)]
 struct Fault<'a> {
@@ -29,7 +29,10 @@ struct Fault<'a> {
 /// When a file cannot be read or the output fails. Errors in the files are told by the
 /// exit code; warnings alone are not.
 pub(super) fn run(args: &CheckArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
-    let texts = read_rule_texts(&args.paths)?;
+    let texts = match is_standard_input(&args.paths)? {
+        true => vec![read_standard_input()?],
+        false => read_rule_texts(&args.paths)?,
+    };
     let diagnostics = statetrail_rules::check(&texts);
     if args.github {
         write_annotations(&diagnostics, output)?;

@@ -8,10 +8,10 @@ use statetrail_input::read_texts;
 use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_workshop::{Difference, compare};
 
-use super::{LINES_MAX, counted, tell_left_out, trial_of};
+use super::{TRIED_LINES_MAX, counted, no_line, tell_left_out, trial_of};
 use crate::args::RulesDiffArgs;
 use crate::failure::{Exit, Failure};
-use crate::output::{Output, changes_on_one_line, write_indented};
+use crate::output::{Output, changes_on_one_line, printable, wrap, write_indented};
 
 /// Runs the command. Differences are told by the exit code, too.
 ///
@@ -20,7 +20,11 @@ use crate::output::{Output, changes_on_one_line, write_indented};
 pub(super) fn run(args: &RulesDiffArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let namespace = args.namespace.as_deref();
     let (mut old, mut new) = (trial_of(&args.old, namespace)?, trial_of(&args.new, namespace)?);
-    let texts = read_texts(&args.files, LINES_MAX)?;
+    let texts = read_texts(&args.files, TRIED_LINES_MAX)?;
+    if texts.lines.is_empty() {
+        tell_left_out(texts.skipped, texts.more);
+        return Err(no_line());
+    }
     let mut counts = Counts::default();
     output.begin_list(&DifferenceView::HEADINGS)?;
     for (number, line) in (1..).zip(&texts.lines) {
@@ -52,7 +56,8 @@ pub(super) fn run(args: &RulesDiffArgs, output: &mut Output<'_>) -> Result<Exit,
         )?;
     }
     if texts.more {
-        let message = format!("only the first {LINES_MAX} lines were compared, there are more");
+        let message =
+            format!("only the first {TRIED_LINES_MAX} lines were compared, there are more");
         return Err(Failure::new(Exit::Failed, message).hint("compare a part of the log at a time"));
     }
     tell_left_out(texts.skipped, false);
@@ -141,23 +146,25 @@ impl<'a> DifferenceView<'a> {
 }
 
 fn write_difference(difference: &Difference, output: &mut Output<'_>) -> Result<(), Failure> {
-    let style = output.style;
-    let shown = |event: &Event| {
-        format!("{} {} {}", event.entity, event.name, changes_on_one_line(&event.changes))
-            .trim_end()
-            .to_owned()
-    };
     match difference {
-        Difference::Appears(event) => {
-            writeln!(output, "  {}", style.good(format!("+ {}", shown(event))))?;
-        }
-        Difference::Vanishes(event) => {
-            writeln!(output, "  {}", style.bad(format!("- {}", shown(event))))?;
-        }
+        Difference::Appears(event) => write_event('+', event, output),
+        Difference::Vanishes(event) => write_event('-', event, output),
         Difference::Changes { from, to } => {
-            writeln!(output, "  {}", style.bad(format!("- {}", shown(from))))?;
-            writeln!(output, "  {}", style.good(format!("+ {}", shown(to))))?;
+            write_event('-', from, output)?;
+            write_event('+', to, output)
         }
+    }
+}
+
+/// Writes an event behind its mark, on as many lines as it needs.
+fn write_event(mark: char, event: &Event, output: &mut Output<'_>) -> Result<(), Failure> {
+    let style = output.style;
+    let changes = changes_on_one_line(&event.changes);
+    let shown = format!("{mark} {} {} {changes}", event.entity, event.name);
+    let shown = printable(shown.trim_end());
+    for (number, part) in wrap(&shown, output.width() - 4).into_iter().enumerate() {
+        let part = if mark == '+' { style.good(part) } else { style.bad(part) };
+        writeln!(output, "{:1$}{part}", "", if number == 0 { 2 } else { 4 })?;
     }
     Ok(())
 }

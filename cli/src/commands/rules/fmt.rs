@@ -1,16 +1,17 @@
 //! `statetrail rules fmt`: rule files in the usual form.
 
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
+use statetrail_rules::RuleText;
 use statetrail_workshop::format;
 
 use super::counted;
 use crate::args::FmtArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
-use crate::rule_files::{read_rule_texts, write_rule_text};
+use crate::rule_files::{is_standard_input, read_rule_texts, read_standard_input, write_rule_text};
 
 #[derive(Serialize)]
 struct FileView<'a> {
@@ -23,7 +24,7 @@ struct FileView<'a> {
 /// # Errors
 /// When a file cannot be read, written or formatted, or the output fails.
 pub(super) fn run(args: &FmtArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
-    if args.is_filter() {
+    if is_standard_input(&args.paths)? {
         return filter(args, output);
     }
     let texts = read_rule_texts(&args.paths)?;
@@ -64,20 +65,11 @@ pub(super) fn run(args: &FmtArgs, output: &mut Output<'_>) -> Result<Exit, Failu
 
 /// One file from standard input to standard output.
 fn filter(args: &FmtArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
-    if args.paths.len() > 1 {
-        return Err(Failure::new(
-            Exit::Usage,
-            "- stands alone: it is one file, from standard input",
-        ));
-    }
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text).map_err(|error| {
-        Failure::new(Exit::Failed, format!("standard input cannot be read: {error}"))
-    })?;
+    let RuleText { name, text } = read_standard_input()?;
     let formatted = format(&text).map_err(|fault| {
         Failure::new(
             Exit::Failed,
-            format!("standard input:{}:{}: {}", fault.line, fault.column, fault.message),
+            format!("{name}:{}:{}: {}", fault.line, fault.column, fault.message),
         )
     })?;
     if args.check {

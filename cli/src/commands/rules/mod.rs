@@ -20,8 +20,8 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::rule_files::{compile, none_applies, read_rule_texts};
 
-/// Lines that are read, to try rules on them.
-const LINES_MAX: usize = 1_000_000;
+/// Lines that are read, to try rules on them; the help names the number.
+const TRIED_LINES_MAX: usize = 1_000_000;
 
 /// Runs the command.
 ///
@@ -64,6 +64,11 @@ fn trial_of(path: &PathBuf, namespace: Option<&str>) -> Result<Trial, Failure> {
 /// A number and its noun.
 fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// That the logs hold nothing to look at.
+fn no_line() -> Failure {
+    Failure::new(Exit::NotFound, "there is no line")
 }
 
 /// Tells on standard error of lines that were not looked at, whatever the form of the answer.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use statetrail_input::{Texts, read_texts};
 use statetrail_workshop::{Suggestion, suggest};
 
-use super::{counted, tell_left_out};
+use super::{counted, no_line, tell_left_out};
 use crate::args::SuggestArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -19,6 +19,10 @@ use crate::output::Output;
 /// When a log cannot be read, a rule file cannot be written or is there already, or the output fails.
 pub(super) fn run(args: &SuggestArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let Texts { lines, skipped, more } = read_texts(&args.files, args.lines)?;
+    if lines.is_empty() {
+        tell_left_out(skipped, more);
+        return Err(no_line());
+    }
     let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
     let suggestions = suggest(&texts, &args.namespace, args.most);
     if suggestions.is_empty() {
@@ -48,7 +52,6 @@ pub(super) fn run(args: &SuggestArgs, output: &mut Output<'_>) -> Result<Exit, F
 
 fn nothing_found(lines: usize) -> String {
     match lines {
-        0 => "there is no line".to_owned(),
         1 => "nothing in this line looks like the id of an entity".to_owned(),
         _ => format!("nothing in these {} looks like the id of an entity", counted(lines, "line")),
     }
@@ -132,7 +135,7 @@ fn write_suggestion(
     let Suggestion { file, rules, entities, lines, examples, text, .. } = suggestion;
     let title = format!(
         "# {number}. {file}: {}, {}",
-        counted(*entities, "entity").replace("entitys", "entities"),
+        format!("{entities} {}", if *entities == 1 { "entity" } else { "entities" }),
         counted(*rules, "rule")
     );
     writeln!(output, "{}", style.heading(title))?;

@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use serde::Serialize;
-use statetrail_rules::{RuleText, SampleRun, run_samples};
+use statetrail_rules::{RuleSet, RuleText, SampleRun, run_samples};
 
 use super::compiled::Compiled;
 use super::counted;
 use crate::args::RulesTestArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, printable, wrap};
-use crate::rule_files::{compile, read_rule_texts};
+use crate::rule_files::{compile_each, read_rule_texts};
 
 /// Columns of a half below which two texts stand one above the other.
 const HALF_MIN: usize = 30;
@@ -37,6 +37,8 @@ struct FileRun {
     samples: Vec<SampleRun>,
     /// What the filter gives for each.
     filter: Option<Vec<Vec<String>>>,
+    /// Rules without samples.
+    bare: Vec<String>,
 }
 
 /// Runs the command.
@@ -46,12 +48,15 @@ struct FileRun {
 /// told by the exit code.
 pub(super) fn run(args: &RulesTestArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let compiled = args.wasm.as_deref().map(Compiled::load).transpose()?;
-    let runs = read_rule_texts(&args.paths)?;
-    let runs = runs.iter().map(|text| run_file(text, compiled.as_ref()));
+    let texts = read_rule_texts(&args.paths)?;
+    let rules = compile_each(&texts)?;
+    let runs = texts.iter().zip(rules);
+    let runs = runs.map(|(text, rules)| run_file(text, rules, compiled.as_ref()));
     let runs = runs.collect::<Result<Vec<FileRun>, Failure>>()?;
     let views: Vec<SampleView<'_>> = runs.iter().flat_map(FileRun::views).collect();
     if output.is_text() {
         write_text(&views, runs.len(), output)?;
+        write_bare(&runs, output)?;
     } else {
         output.begin_list(&["file", "rule", "place", "line", "passed"])?;
         for view in &views {
@@ -71,14 +76,19 @@ pub(super) fn run(args: &RulesTestArgs, output: &mut Output<'_>) -> Result<Exit,
     Ok(if views.iter().all(|view| view.passed) { Exit::Done } else { Exit::Failed })
 }
 
-fn run_file(text: &RuleText, compiled: Option<&Compiled>) -> Result<FileRun, Failure> {
-    let mut rules = compile(std::slice::from_ref(text))?;
+fn run_file(
+    text: &RuleText,
+    mut rules: RuleSet,
+    compiled: Option<&Compiled>,
+) -> Result<FileRun, Failure> {
     let samples = run_samples(&mut rules);
     let (namespace, container) = rules.sample_place().unwrap_or_default();
     let filter = compiled
         .map(|compiled| compiled.run(text, (&namespace, &container), &samples))
         .transpose()?;
-    Ok(FileRun { file: text.name.clone(), samples, filter })
+    let is_bare = |rule: &&str| samples.iter().all(|sample| sample.rule != *rule);
+    let bare = rules.rule_names().filter(is_bare).map(str::to_owned).collect();
+    Ok(FileRun { file: text.name.clone(), samples, filter, bare })
 }
 
 impl FileRun {
@@ -130,6 +140,19 @@ fn write_text(
         counted(files, "rule file"),
         counted(views.len(), "sample")
     )?;
+    Ok(())
+}
+
+/// Names the rules of which nothing was tested.
+fn write_bare(runs: &[FileRun], output: &mut Output<'_>) -> Result<(), Failure> {
+    let bare: Vec<&str> = runs.iter().flat_map(|run| &run.bare).map(String::as_str).collect();
+    if bare.is_empty() {
+        return Ok(());
+    }
+    let told = format!("{} without samples: {}", counted(bare.len(), "rule"), bare.join(", "));
+    for part in wrap(&printable(&told), output.width()) {
+        writeln!(output, "{}", output.style.notable(part))?;
+    }
     Ok(())
 }
 

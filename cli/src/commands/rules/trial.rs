@@ -3,13 +3,14 @@
 use std::io::Write;
 
 use serde::Serialize;
+use statetrail_event::Event;
 use statetrail_input::{Texts, read_texts};
 use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_rules::{NearMiss, RuleCount};
 use statetrail_workshop::{Form, Tried, forms};
 use unicode_width::UnicodeWidthStr;
 
-use super::{LINES_MAX, tell_left_out, trial_of};
+use super::{TRIED_LINES_MAX, counted, no_line, tell_left_out, trial_of};
 use crate::args::TryArgs;
 use crate::failure::{Exit, Failure};
 use crate::import::grouped;
@@ -21,6 +22,9 @@ const LINES_OF_FORMS: usize = 20_000;
 const FORMS: usize = 10;
 /// Lines that people are shown, unless they want another number.
 const SHOWN: usize = 20;
+
+/// What stands before an event.
+const MADE: &str = "  -> ";
 
 /// Runs the command.
 ///
@@ -34,7 +38,11 @@ pub(super) fn run(args: &TryArgs, output: &mut Output<'_>) -> Result<Exit, Failu
     }
     let show = args.show.unwrap_or(SHOWN);
     let mut trial = trial_of(&args.rules, args.namespace.as_deref())?;
-    let Texts { lines, skipped, more } = read_texts(&args.files, LINES_MAX)?;
+    let Texts { lines, skipped, more } = read_texts(&args.files, TRIED_LINES_MAX)?;
+    if lines.is_empty() {
+        tell_left_out(skipped, more);
+        return Err(no_line());
+    }
     let mut unmatched: Vec<&str> = Vec::new();
     let (mut shown, mut failed) = (0, 0);
     output.begin_list(&LineView::HEADINGS)?;
@@ -99,7 +107,7 @@ struct MadeView<'a> {
 struct NearView<'a> {
     rule: &'a str,
     field: Option<&'a str>,
-    place: usize,
+    place: Option<usize>,
     expected: &'a str,
 }
 
@@ -120,7 +128,7 @@ impl<'a> LineView<'a> {
                 .map(|capture| (&*capture.name, capture.text.as_deref()))
                 .collect(),
         };
-        let made = |event: &'a statetrail_event::Event| MadeView {
+        let made = |event: &'a Event| MadeView {
             entity: event.entity.as_str(),
             event: &event.name,
             set: SetView(&event.changes),
@@ -165,7 +173,9 @@ fn write_line(
         writeln!(output, "{part}")?;
     }
     for matched in &tried.matched {
-        writeln!(output, "  {}", style.good(&matched.rule))?;
+        for part in wrap(&matched.rule, output.width() - 2) {
+            writeln!(output, "  {}", style.good(part))?;
+        }
         let captures = matched.captures.iter().map(|capture| match &capture.text {
             Some(text) => format!("{}={text}", capture.name),
             None => format!("{} has no value", capture.name),
@@ -176,8 +186,7 @@ fn write_line(
         }
     }
     for event in &tried.events {
-        let (entity, name) = (style.heading(&event.entity), style.event(printable(&event.name)));
-        writeln!(output, "  -> {entity} {name}")?;
+        write_made(event, output)?;
         let changes = changes_on_one_line(&event.changes);
         if !changes.is_empty() {
             write_indented(output, "     ", &changes)?;
@@ -186,14 +195,34 @@ fn write_line(
     if tried.failed > 0 {
         let told = format!(
             "{} could not be made: a value does not fit its type, or a name is not allowed",
-            super::counted(tried.failed as usize, "event")
+            counted(tried.failed as usize, "event")
         );
-        writeln!(output, "  {}", style.bad(told))?;
+        for part in wrap(&told, output.width() - 2) {
+            writeln!(output, "  {}", style.bad(part))?;
+        }
     }
     if tried.matched.is_empty() {
         write_near(line, near, output)?;
     }
     writeln!(output)?;
+    Ok(())
+}
+
+/// Names an event; its name stands below its entity where both do not fit one line.
+fn write_made(event: &Event, output: &mut Output<'_>) -> Result<(), Failure> {
+    let style = output.style;
+    let (entity, name) = (event.entity.as_str(), printable(&event.name));
+    let width = output.width() - MADE.len();
+    if entity.width() + 1 + name.width() <= width {
+        writeln!(output, "{MADE}{} {}", style.heading(entity), style.event(name))?;
+        return Ok(());
+    }
+    for (number, part) in wrap(entity, width).into_iter().enumerate() {
+        writeln!(output, "{}{}", if number == 0 { MADE } else { "     " }, style.heading(part))?;
+    }
+    for part in wrap(&name, width) {
+        writeln!(output, "     {}", style.event(part))?;
+    }
     Ok(())
 }
 
@@ -204,16 +233,17 @@ fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> R
         writeln!(output, "  {}", style.notable("no rule is near it"))?;
         return Ok(());
     };
-    let place = match &near.field {
-        Some(field) => format!("in {field}"),
-        None => {
-            let before = line.get(..near.place).unwrap_or(line);
+    let place = match (&near.field, near.place) {
+        (Some(field), _) => format!(", in {field} it wants"),
+        (None, None) => "; nowhere it has".to_owned(),
+        (None, Some(place)) => {
+            let before = line.get(..place).unwrap_or(line);
             let column = before.chars().count() + 1;
             let columns = printable(before).width();
             if near.redacted {
                 return tell_near(
                     near,
-                    &format!("at column {column} of the redacted line"),
+                    &format!(", at column {column} of the redacted line it wants"),
                     output,
                 );
             }
@@ -221,7 +251,7 @@ fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> R
                 // Right below the line, so that one sees where it stops.
                 writeln!(output, "{:columns$}{}", "", style.notable("^"))?;
             }
-            format!("at column {column}")
+            format!(", at column {column} it wants")
         }
     };
     tell_near(near, &place, output)
@@ -229,7 +259,7 @@ fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> R
 
 fn tell_near(near: &NearMiss, place: &str, output: &mut Output<'_>) -> Result<(), Failure> {
     let style = output.style;
-    let told = format!("nearest is {}, {place} it wants {}", near.rule, near.expected);
+    let told = format!("nearest is {}{place} {}", near.rule, near.expected);
     for part in wrap(&printable(&told), output.width().saturating_sub(2)) {
         writeln!(output, "  {}", style.notable(part))?;
     }
@@ -246,13 +276,15 @@ fn write_counts(
     let style = output.style;
     writeln!(
         output,
-        "{} lines, {} matched, {} not",
+        "{} {}, {} matched, {} not",
         grouped(lines as u64),
+        if lines == 1 { "line" } else { "lines" },
         grouped(matched as u64),
         grouped((lines - matched) as u64)
     )?;
     if failed > 0 {
-        let told = format!("{} events could not be made", grouped(failed));
+        let events = if failed == 1 { "event" } else { "events" };
+        let told = format!("{} {events} could not be made", grouped(failed));
         writeln!(output, "{}", style.bad(told))?;
     }
     writeln!(output)?;
