@@ -41,7 +41,8 @@ struct CriLine {
 /// The lines of a file, parts put together.
 fn cri_lines(file: &[u8]) -> Vec<CriLine> {
     let mut lines = Vec::new();
-    let mut begun: Option<CriLine> = None;
+    // With how many parts there were.
+    let mut begun: Option<(CriLine, i64)> = None;
     for raw in file.split_inclusive(|byte| *byte == b'\n') {
         let raw = raw.strip_suffix(b"\n").expect("every line ends");
         let mut parts = raw.splitn(4, |byte| *byte == b' ');
@@ -50,13 +51,17 @@ fn cri_lines(file: &[u8]) -> Vec<CriLine> {
         let time = Time::parse_rfc3339(&time).expect("a time");
         let text = parts.next().expect("four parts").to_vec();
         let mut line = CriLine { time, stream, tag, text };
-        if let Some(first) = begun.take() {
-            assert_eq!((first.time, &first.stream), (line.time, &line.stream), "parts differ");
+        let mut count = 1;
+        if let Some((first, before)) = begun.take() {
+            count += before;
+            let next = Time::from_nanos(first.time.nanos() + before);
+            assert_eq!((next, &first.stream), (line.time, &line.stream), "parts differ");
+            line.time = first.time;
             line.text = [first.text, line.text].concat();
         }
         match line.tag.as_str() {
             "F" => lines.push(line),
-            "P" => begun = Some(line),
+            "P" => begun = Some((line, count)),
             other => panic!("tag {other}"),
         }
     }
