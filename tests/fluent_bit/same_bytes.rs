@@ -19,7 +19,7 @@ const DAMAGED: usize = 1_000_000;
 fn configuration(folder: &Path, function: &str, exit: bool) -> Result<String> {
     Ok(format!(
         "\
-service: {{flush: 0.5, grace: 10, log_level: info}}
+service: {{flush: 0.5, grace: 10, log_level: info, json.escape_unicode: off}}
 parsers:
   - {{name: records, format: json, time_key: time, time_keep: true, \
          time_format: '%Y-%m-%dT%H:%M:%S.%LZ'}}
