@@ -40,7 +40,7 @@ pub fn format(text: &str) -> Result<String, FormatError> {
     let (root, scalars) = parse(text)?;
     let mut writer = Writer { out: String::new(), comments: comments(text, &scalars), next: 0 };
     match &root.kind {
-        Kind::Map(pairs) => writer.map(pairs, 0, false),
+        Kind::Map(pairs) => writer.map(&root, pairs, 0, false, usize::MAX),
         _ => {
             return Err(error(
                 root.start,
@@ -62,6 +62,8 @@ struct Comment {
     line: usize,
     /// Whether nothing else stands on its line.
     is_alone: bool,
+    /// Where it begins, from 0.
+    column: usize,
     /// With its `#`.
     text: String,
     /// Whether a blank line stands before it, and behind it.
@@ -87,6 +89,7 @@ fn comments(text: &str, scalars: &[std::ops::Range<usize>]) -> Vec<Comment> {
                 comments.push(Comment {
                     line: number,
                     is_alone: line[..byte].trim().is_empty(),
+                    column: at,
                     text: line[byte..].trim_end().to_owned(),
                     is_apart: number > 1 && is_blank(lines.get(number - 2)),
                     ends_part: number < lines.len() - 1 && is_blank(lines.get(number)),
@@ -110,7 +113,17 @@ struct Writer {
 impl Writer {
     /// Writes the comments that stand before a line.
     fn comments_before(&mut self, line: usize, indent: usize) {
-        while let Some(comment) = self.comments.get(self.next).filter(|it| it.line < line) {
+        self.comments_while(indent, |comment| comment.line < line);
+    }
+
+    /// Writes the comments that stand below the last line of a block and within it, as what is commented
+    /// out does.
+    fn comments_at_end(&mut self, block: &Node, indent: usize, until: usize) {
+        self.comments_while(indent, |comment| is_at_end(comment, block, until));
+    }
+
+    fn comments_while(&mut self, indent: usize, is_wanted: impl Fn(&Comment) -> bool) {
+        while let Some(comment) = self.comments.get(self.next).filter(|it| is_wanted(it)) {
             if comment.is_apart && !self.out.is_empty() && !self.out.ends_with("\n\n") {
                 self.out.push('\n');
             }
@@ -135,17 +148,30 @@ impl Writer {
         self.out.push('\n');
     }
 
-    /// Whether comments stand within a node, or between it and its key, before its last line.
-    fn has_comments(&self, node: &Node, key_line: usize) -> bool {
+    /// Whether comments stand within a node, or between it and its key: before its last line, or below it
+    /// and before the line `until`, on which the next thing begins.
+    fn has_comments(&self, node: &Node, key_line: usize, until: usize) -> bool {
         let inside = |comment: &&Comment| match comment.is_alone {
             true => key_line < comment.line && comment.line <= node.end,
             false => key_line <= comment.line && comment.line < node.end,
         };
-        self.comments[self.next..].iter().any(|comment| inside(&comment))
+        let mut comments = self.comments[self.next..].iter();
+        let first_below = comments.clone().find(|comment| comment.line > node.end);
+        comments.any(|comment| inside(&comment))
+            || first_below.is_some_and(|comment| is_at_end(comment, node, until))
     }
 
-    /// A mapping in block form; the first line may stand behind a dash.
-    fn map(&mut self, pairs: &[(Node, Node)], indent: usize, mut behind_dash: bool) {
+    /// A mapping in block form; the first line may stand behind a dash. What follows it begins on the
+    /// line `until`.
+    fn map(
+        &mut self,
+        block: &Node,
+        pairs: &[(Node, Node)],
+        indent: usize,
+        mut behind_dash: bool,
+        until: usize,
+    ) {
+        let starts: Vec<usize> = pairs.iter().map(|(key, _)| key.start).collect();
         let mut pairs: Vec<&(Node, Node)> = pairs.iter().collect();
         if self.comments[self.next..].is_empty() || !self.moves_comments(&pairs) {
             pairs.sort_by_key(|(key, _)| rank(key));
@@ -159,8 +185,11 @@ impl Writer {
             let name = scalar(key);
             let _ = write!(self.out, "{name}:");
             let is_rules = indent == 0 && name == "rules";
-            self.value(value, key.start, indent, &name, is_rules);
+            let next = starts.iter().copied().filter(|start| *start > key.start).min();
+            let lines = key.start..next.unwrap_or(until);
+            self.value(value, lines, indent, &name, is_rules);
         }
+        self.comments_at_end(block, indent, until);
     }
 
     /// Whether comments stand between pairs that would change places: they could not stay with them.
@@ -171,7 +200,16 @@ impl Writer {
         !is_sorted && self.comments[self.next..].iter().any(|it| span.contains(&it.line))
     }
 
-    fn value(&mut self, value: &Node, key_line: usize, indent: usize, name: &str, is_rules: bool) {
+    /// The value of a key, of which the lines are those from the key's up to the next thing's.
+    fn value(
+        &mut self,
+        value: &Node,
+        lines: std::ops::Range<usize>,
+        indent: usize,
+        name: &str,
+        is_rules: bool,
+    ) {
+        let (key_line, until) = (lines.start, lines.end);
         let column = self.out.len() - self.out.rfind('\n').map_or(0, |at| at + 1);
         let is_block = match name {
             "emit" | "samples" => !is_empty(value),
@@ -180,7 +218,7 @@ impl Writer {
         };
         let flow = flow(value, name);
         if !is_block
-            && !self.has_comments(value, key_line)
+            && !self.has_comments(value, key_line, until)
             && column + 1 + flow.chars().count() <= WIDTH
             || matches!(value.kind, Kind::Scalar { .. })
             || is_empty(value)
@@ -191,28 +229,29 @@ impl Writer {
         }
         self.end_line(key_line);
         match &value.kind {
-            Kind::Map(pairs) => self.map(pairs, indent + INDENT, false),
-            Kind::Seq(items) => self.seq(items, indent + INDENT, is_rules),
+            Kind::Map(pairs) => self.map(value, pairs, indent + INDENT, false, until),
+            Kind::Seq(items) => self.seq(value, items, indent + INDENT, is_rules, until),
             Kind::Scalar { .. } => {}
         }
     }
 
-    fn seq(&mut self, items: &[Node], indent: usize, are_rules: bool) {
+    fn seq(&mut self, block: &Node, items: &[Node], indent: usize, are_rules: bool, until: usize) {
         for (number, item) in items.iter().enumerate() {
             if are_rules && number > 0 && !self.out.ends_with("\n\n") {
                 self.out.push('\n');
             }
             self.comments_before(item.start, indent);
             let _ = write!(self.out, "{:indent$}- ", "");
+            let next = items.get(number + 1).map_or(until, |next| next.start);
             let flow = flow(item, "");
             let fits = indent + INDENT + flow.chars().count() <= WIDTH
-                && !self.has_comments(item, item.start);
+                && !self.has_comments(item, item.start, next);
             match &item.kind {
                 Kind::Map(pairs)
                     if !pairs.is_empty()
                         && (are_rules || is_sample_with_events(pairs) || !fits) =>
                 {
-                    self.map(pairs, indent + INDENT, true);
+                    self.map(item, pairs, indent + INDENT, true, next);
                 }
                 _ => {
                     self.out.push_str(&flow);
@@ -220,7 +259,15 @@ impl Writer {
                 }
             }
         }
+        self.comments_at_end(block, indent, until);
     }
+}
+
+/// Whether a comment stands below the last line of a block, in its columns, and before the line on which
+/// the next thing begins.
+fn is_at_end(comment: &Comment, block: &Node, until: usize) -> bool {
+    let is_below = block.end < comment.line && comment.line < until;
+    is_below && comment.is_alone && block.column.is_some_and(|column| column <= comment.column)
 }
 
 fn rank(key: &Node) -> usize {
@@ -346,6 +393,62 @@ namespaces: [shop, 'shop-*']
         assert_eq!(format(plain).unwrap(), sorted);
     }
 
+    /// What is commented out belongs to the block in whose columns it stands.
+    #[test]
+    fn what_is_commented_out_stays_where_it_is() {
+        let text = "\
+namespaces: [shop]
+rules:
+  - name: paid
+    match: 'order <o> paid'
+    emit:
+      - entity: order/<o>
+        event: paid
+        # set: {by: <x>}
+      # - {entity: bill/<o>, event: paid}
+    samples:
+      - {line: 'x', events: []}
+      # - {line: 'y', events: []}
+    # continue: true
+
+  # - name: gone
+  #   match: 'order <o> gone'
+
+  - name: sent
+    match: 'order <o> sent'
+    emit: []
+    samples:
+      - {line: 'x', events: []}
+      # - {line: 'y', events: []}
+
+  # - name: last
+  #   match: 'order <o> last'
+# The end.
+";
+        assert_eq!(format(text).unwrap(), text);
+        let without_indent = "\
+rules:
+- name: a
+  emit: []
+  samples:
+  - {line: x, events: []}
+  # continue: true
+# redact: [x]
+namespaces: [shop]
+";
+        let expected = "\
+rules:
+  - name: a
+    emit: []
+    samples:
+      - {line: 'x', events: []}
+    # continue: true
+# redact: [x]
+namespaces: [shop]
+";
+        assert_eq!(format(without_indent).unwrap(), expected);
+    }
+
     #[test]
     fn what_is_no_rule_file_is_refused() {
         for (text, said) in [
@@ -394,12 +497,20 @@ rules:
         line.split(':').next().unwrap_or_default().to_owned()
     }
 
+    /// Whether the next line that is not blank stands further out, or there is none.
+    fn ends_block(lines: &[&str], number: usize) -> bool {
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let next = lines[number + 1..].iter().find(|line| !line.is_empty());
+        !lines[number].is_empty() && next.is_none_or(|next| indent(next) < indent(lines[number]))
+    }
+
     proptest::proptest! {
-        /// A comment alone stands before the same key as before, one behind a key behind it.
+        /// A comment alone stands before the same key as before, one behind a key behind it, one below the
+        /// last line of a block below that.
         #[test]
-        fn comments_stay_with_what_they_are_about(places in proptest::collection::btree_set((0usize..25, 0u8..2), 0..5)) {
+        fn comments_stay_with_what_they_are_about(places in proptest::collection::btree_set((0usize..25, 0u8..3), 0..6)) {
             let lines: Vec<&str> = PLAIN.lines().collect();
-            let (mut text, mut about) = (String::new(), Vec::new());
+            let (mut text, mut about, mut below) = (String::new(), Vec::new(), Vec::new());
             for (number, line) in lines.iter().enumerate() {
                 let indent = line.len() - line.trim_start().len();
                 if places.contains(&(number, 0)) && !line.is_empty() {
@@ -412,6 +523,10 @@ rules:
                     about.push((format!("# behind {number}"), key_of(line)));
                 }
                 text.push('\n');
+                if places.contains(&(number, 2)) && ends_block(&lines, number) {
+                    text.push_str(&format!("{:indent$}# below {number}\n", ""));
+                    below.push((format!("# below {number}"), key_of(line)));
+                }
             }
             let once = format(&text).unwrap();
             proptest::prop_assert_eq!(format(&once), Ok(once.clone()), "{}", text);
@@ -419,6 +534,13 @@ rules:
                 let found: Vec<&str> = once.lines().skip_while(|line| !line.contains(&comment)).collect();
                 let of = found.iter().find(|line| !line.trim_start().starts_with('#')).unwrap_or(&"");
                 proptest::prop_assert!(of.contains(&key), "{comment} is about {key}, not {of}:\n{once}");
+            }
+            for (comment, key) in below {
+                let above: Vec<&str> = once.lines().take_while(|line| !line.contains(&comment)).collect();
+                let of = above.iter().rfind(|line| !line.trim_start().starts_with('#')).unwrap_or(&"");
+                let indent = |line: &str| line.len() - line.trim_start().len();
+                let own = once.lines().find(|line| line.contains(&comment)).unwrap_or("");
+                proptest::prop_assert_eq!((key_of(of), indent(own)), (key, indent(of)), "{}:\n{}", comment, once);
             }
         }
 

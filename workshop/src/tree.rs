@@ -19,6 +19,9 @@ pub(crate) struct Node {
     /// The lines that it stands on.
     pub(crate) start: usize,
     pub(crate) end: usize,
+    /// The column, from 0, from which on a comment below its last line is within it; none is within
+    /// what is no block.
+    pub(crate) column: Option<usize>,
 }
 
 pub(crate) enum Kind {
@@ -33,6 +36,7 @@ pub(crate) fn error(line: usize, column: usize, message: &str) -> FormatError {
 
 struct Open {
     start: usize,
+    column: Option<usize>,
     is_map: bool,
     children: Vec<Node>,
 }
@@ -60,7 +64,7 @@ pub(crate) fn parse(text: &str) -> Result<(Node, Vec<std::ops::Range<usize>>), F
                 scalars.push(start..end_of_quotes(&characters, start, style).unwrap_or(end));
                 let plain = style == ScalarStyle::Plain;
                 let kind = Kind::Scalar { text: value.into_owned(), plain };
-                Node { kind, start: span.start.line(), end: span.end.line() }
+                Node { kind, start: span.start.line(), end: span.end.line(), column: None }
             }
             Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag)
                 if anchor > 0 || tag.is_some() =>
@@ -70,12 +74,16 @@ pub(crate) fn parse(text: &str) -> Result<(Node, Vec<std::ops::Range<usize>>), F
             Event::SequenceStart(..) | Event::MappingStart(..) if open.len() == DEPTH_MAX => {
                 return refused("nested too deeply");
             }
-            Event::SequenceStart(..) => {
-                open.push(Open { start: span.start.line(), is_map: false, children: Vec::new() });
-                continue;
-            }
-            Event::MappingStart(..) => {
-                open.push(Open { start: span.start.line(), is_map: true, children: Vec::new() });
+            Event::SequenceStart(..) | Event::MappingStart(..) => {
+                let is_map = matches!(event, Event::MappingStart(..));
+                let (start, children) = (span.start.line(), Vec::new());
+                let column = match characters.get(span.start.index()) {
+                    Some('[' | '{') => None,
+                    // The parser finds a list in the column of its key behind its first dash.
+                    first if !is_map && first != Some(&'-') => Some(column_of(0, open.last())),
+                    _ => Some(column_of(span.start.col(), open.last())),
+                };
+                open.push(Open { start, column, is_map, children });
                 continue;
             }
             Event::SequenceEnd | Event::MappingEnd => match open.pop() {
@@ -115,6 +123,11 @@ fn end_of_quotes(characters: &[char], start: usize, style: ScalarStyle) -> Optio
     }
 }
 
+/// A list may begin in the column of its key; what stands there further down is about another key.
+fn column_of(column: usize, parent: Option<&Open>) -> usize {
+    parent.and_then(|parent| parent.column).map_or(column, |outer| column.max(outer + 1))
+}
+
 fn close(closed: Open, end: usize) -> Node {
     // A block ends where its last part does, not where the next thing begins.
     let last = closed.children.last().map_or(closed.start, |child| child.end);
@@ -129,7 +142,7 @@ fn close(closed: Open, end: usize) -> Node {
     } else {
         Kind::Seq(closed.children)
     };
-    Node { kind, start: closed.start, end }
+    Node { kind, start: closed.start, end, column: closed.column }
 }
 
 /// Whether two documents mean the same; the order of keys does not matter.
