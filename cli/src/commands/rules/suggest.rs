@@ -133,11 +133,8 @@ fn write_suggestion(
 ) -> Result<(), Failure> {
     let style = output.style;
     let Suggestion { file, rules, entities, lines, examples, text, .. } = suggestion;
-    let title = format!(
-        "# {number}. {file}: {}, {}",
-        format!("{entities} {}", if *entities == 1 { "entity" } else { "entities" }),
-        counted(*rules, "rule")
-    );
+    let noun = if *entities == 1 { "entity" } else { "entities" };
+    let title = format!("# {number}. {file}: {entities} {noun}, {}", counted(*rules, "rule"));
     writeln!(output, "{}", style.heading(title))?;
     let percent = 100 * lines / all_lines.max(1);
     writeln!(
