@@ -31,8 +31,10 @@ pub(crate) enum Style {
     /// Written without quotes: may stand for a number or a truth value.
     Plain,
     SingleQuoted,
-    /// Double quotes and block styles: places within the text are not tracked.
-    Other,
+    /// Places within the text are not tracked, here and in blocks.
+    DoubleQuoted,
+    /// `|` or `>`, which add a line feed unless they are told not to.
+    Block,
 }
 
 impl Node {
@@ -57,7 +59,7 @@ impl Node {
         let (lead, doubled) = match scalar.style {
             Style::Plain => (0, 0),
             Style::SingleQuoted => (1, quotes(before)),
-            Style::Other => return self.place,
+            Style::DoubleQuoted | Style::Block => return self.place,
         };
         if scalar.text.is_empty() || scalar.text.contains('\n') {
             return self.place;
@@ -145,7 +147,8 @@ fn scalar(text: String, style: ScalarStyle, place: Place) -> Node {
     let style = match style {
         ScalarStyle::Plain => Style::Plain,
         ScalarStyle::SingleQuoted => Style::SingleQuoted,
-        ScalarStyle::DoubleQuoted | ScalarStyle::Literal | ScalarStyle::Folded => Style::Other,
+        ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
+        ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
     };
     Node { kind: Kind::Scalar(Scalar { text, style }), place }
 }

@@ -109,10 +109,12 @@ pub(crate) fn scalar_of<'n>(
     }
 }
 
-/// Warns of a line feed at the end of a text in which it is hardly meant: no line has one.
+/// Warns of a line feed at the end of a text where YAML has added it: no line has one. Between quotes it is
+/// meant.
 #[cfg_attr(target_family = "wasm", inline(never))]
 pub(crate) fn warn_of_line_feed(node: &Node, what: &str, text: &str, report: &mut Report<'_>) {
-    if text.ends_with('\n') {
+    let is_block = matches!(&node.kind, Kind::Scalar(scalar) if scalar.style == Style::Block);
+    if is_block && text.ends_with('\n') {
         report
             .warning(node.place, format!("{what} ends with a line feed, as | and > add it"))
             .expected("write |- or >-, or quotes");
