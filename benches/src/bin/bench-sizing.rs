@@ -7,7 +7,7 @@
 //! go through the filter in it as well, as in `make bench-edge`.
 //!
 //! The tables at the end are what docs/operate.md shows. A load counts as measured only if it was kept
-//! up; what is above is computed from the greatest one that was, in proportion.
+//! up; others are computed in proportion from events that come as fast as they are stored.
 //!
 //! Argument: for how many seconds each rate is kept (60).
 
@@ -279,11 +279,11 @@ fn print_tables(kept: &[(u64, Cost)], fast: &Cost, filter: Option<&Filter>) {
     }
 }
 
-/// What a load costs for each event, and how that is known.
+/// What a load costs for each event, and how that is known: what it costs to run at all is in the figures of
+/// small loads, so larger ones are computed from the most.
 fn cost_of<'c>(load: u64, kept: &'c [(u64, Cost)], fast: &'c Cost) -> (String, &'c Cost) {
-    match (kept.iter().find(|(rate, _)| *rate == load), kept.last()) {
-        (Some((_, cost)), _) => ("measured".to_owned(), cost),
-        (None, Some((rate, cost))) => (format!("computed from {rate}"), cost),
-        (None, None) => (format!("computed from {:.0}, the most", fast.rate), fast),
+    match kept.iter().find(|(rate, _)| *rate == load) {
+        Some((_, cost)) => ("measured".to_owned(), cost),
+        None => (format!("computed from {:.0}, the most", fast.rate), fast),
     }
 }
