@@ -110,7 +110,7 @@ fn usable(mut diagnostics: Vec<Diagnostic>) -> Result<(), Failure> {
     if diagnostics.is_empty() {
         return Ok(());
     }
-    diagnostics.sort_by_key(|it| (it.file.clone(), it.line, it.column));
+    diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     let errors: Vec<String> = diagnostics.iter().map(Diagnostic::to_string).collect();
     let message = format!("the rules cannot be used\n{}", errors.join("\n"));
     Err(Failure::new(Exit::Failed, message).hint("`statetrail rules check` runs the samples too"))
@@ -146,7 +146,6 @@ pub fn read_standard_input() -> Result<RuleText, Failure> {
 
 /// That none of these rule files applies to the lines that were named.
 pub fn none_applies(paths: &[PathBuf], namespace: Option<&str>) -> Failure {
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let (lines, hint) = match namespace {
         Some(namespace) => (
             format!("the namespace {namespace:?}"),
@@ -154,6 +153,12 @@ pub fn none_applies(paths: &[PathBuf], namespace: Option<&str>) -> Failure {
         ),
         None => ("these lines".to_owned(), "say which namespace they are of: --namespace NAME"),
     };
+    none_applies_to(paths, &lines, hint)
+}
+
+/// That none of these rule files applies to what `lines` says, and what to do then.
+pub fn none_applies_to(paths: &[PathBuf], lines: &str, hint: &str) -> Failure {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let message = format!("no rule file of {} applies to {lines}", names.join(", "));
     Failure::new(Exit::NotFound, message).hint(hint)
 }

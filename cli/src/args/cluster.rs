@@ -43,8 +43,8 @@ Examples:
 
 The lines need fluent-bit/rules/canary.yaml among the rules. After a signal it writes none any \
 more, waits for those on their way and ends; a second signal ends it at once. The exit code is 1 \
-unless every line came, once and in time. In a pod, standard output is the log; its report comes last there, \
-where no rule looks for it.")]
+unless every line came, once and in time. In a pod, standard output is the log; its report comes \
+last there, where no rule looks for it.")]
 pub struct CanaryArgs {
     /// The log to write to; - is standard output
     #[arg(long, value_name = "FILE")]

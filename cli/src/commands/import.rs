@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::failure::{Exit, Failure};
 use crate::import::{Extent, Import, Imported, KeptLines, Lines, Report, plan, stop_on_interrupt};
 use crate::output::Output;
-use crate::rule_files::{compile, none_applies, read_rule_texts};
+use crate::rule_files::{compile, none_applies, none_applies_to, read_rule_texts};
 use crate::store_place::{
     create_store_at, open_source, store_address, store_failure, typed_address,
 };
@@ -137,10 +137,8 @@ fn nothing_kept(from: &str, args: &ImportArgs, report: &Report) -> Option<Failur
         return None;
     }
     if report.lines > 0 {
-        let rules: Vec<String> = args.rules.iter().map(|it| it.display().to_string()).collect();
-        let message = format!("no rule file of {} applies to a line of {from}", rules.join(", "));
         let hint = "a line stays in its namespace: name that in the rule files";
-        return Some(Failure::new(Exit::NotFound, message).hint(hint));
+        return Some(none_applies_to(&args.rules, &format!("a line of {from}"), hint));
     }
     let mut message = format!("{from} keeps no line");
     if let Some(namespace) = &args.namespace {

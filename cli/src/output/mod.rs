@@ -15,7 +15,7 @@ pub use style::{ColorChoice, Painted, Style};
 use text::TEXT_WIDTH;
 pub use text::{
     changes_on_one_line, field_width, printable, state_on_one_line, terminal_width, wrap,
-    write_changes, write_fields, write_indented,
+    write_changes, write_fields, write_indented, write_painted,
 };
 
 /// The form of an answer.

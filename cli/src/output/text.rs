@@ -9,7 +9,7 @@ use statetrail_event::{Change, State, Value};
 use statetrail_query::Difference;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::Output;
+use super::{Output, Painted, Style};
 use crate::failure::Failure;
 
 /// Columns that text is broken for where there is no terminal to ask.
@@ -43,8 +43,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Breaks a text into lines of at most `width` columns, but for a character that is wider, after a blank where there is one in
-/// the second half of the line.
+/// Breaks a text into lines of at most `width` columns, but for a character that is wider, after a blank
+/// where there is one in the second half of the line.
 pub fn wrap(text: &str, width: usize) -> Vec<&str> {
     let width = width.max(1);
     let mut lines = Vec::new();
@@ -86,14 +86,27 @@ pub fn field_width<'a>(names: impl Iterator<Item = &'a str>, width: usize) -> us
     names.map(UnicodeWidthStr::width).max().unwrap_or(0).min(width / 3)
 }
 
-/// Writes a text on as many lines as it needs, each behind the same `start`.
+/// Writes a text that matters less on as many lines as it needs, each behind the same `start`.
 ///
 /// # Errors
 /// When the output fails, as in all functions here.
 pub fn write_indented(output: &mut Output<'_>, start: &str, text: &str) -> Result<(), Failure> {
+    write_painted(output, start, text, |style, line| style.faint(line))
+}
+
+/// Writes a text on as many lines as it needs, each painted, behind the same `start`.
+///
+/// # Errors
+/// When the output fails.
+pub fn write_painted(
+    output: &mut Output<'_>,
+    start: &str,
+    text: &str,
+    paint: impl for<'t> Fn(Style, &'t str) -> Painted<&'t str>,
+) -> Result<(), Failure> {
     let style = output.style;
     for line in wrap(&printable(text), output.width() - start.len()) {
-        writeln!(output, "{start}{}", style.faint(line))?;
+        writeln!(output, "{start}{}", paint(style, line))?;
     }
     Ok(())
 }

@@ -110,9 +110,8 @@ impl MatchScratch {
             Match::Regex(_) => return None,
         };
         let Stop { place, expected, share } = stop;
-        let rule = || rule.full_name.to_string();
         (share > above).then(|| NearMiss {
-            rule: rule(),
+            rule: rule.full_name.to_string(),
             field,
             place,
             expected,

@@ -112,6 +112,10 @@ impl Metrics {
         self.store_failures.inc();
     }
 
+    pub(super) fn store_failures(&self) -> u64 {
+        self.store_failures.get()
+    }
+
     /// Takes over the counts.
     pub(super) fn note(&mut self, counts: Counts) {
         let told = std::mem::replace(&mut self.told, counts);

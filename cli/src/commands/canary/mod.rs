@@ -23,7 +23,6 @@ use crate::clock::time_of_timestamp;
 use crate::failure::{Exit, Failure};
 use crate::import::stop_on_interrupt;
 use crate::output::{Output, write_indented};
-
 use crate::waiting::{block_on, start_runtime};
 
 /// The type of the entities that rules make of the lines, see `fluent-bit/rules/canary.yaml`.
@@ -90,7 +89,6 @@ struct Canary {
 /// Times that the store did not answer.
 #[derive(Default)]
 struct Failures {
-    count: u64,
     last: Option<String>,
     /// Whether it answered since.
     is_over: bool,
@@ -99,7 +97,6 @@ struct Failures {
 impl Failures {
     /// Notes one, and says so unless the one before was the same.
     fn note(&mut self, error: &QueryError) {
-        self.count += 1;
         let told = error.to_string();
         let is_new = self.is_over || self.last.as_ref() != Some(&told);
         if is_new {
@@ -211,7 +208,7 @@ impl Canary {
             doubled,
             wrong,
             late,
-            store_failures: self.failures.count,
+            store_failures: self.metrics.store_failures(),
             store_failure: self.failures.last.clone(),
             p50,
             p90,

@@ -4,11 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 use statetrail_event::Event;
-use statetrail_input::read_texts;
 use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_workshop::{Difference, compare};
 
-use super::{TRIED_LINES_MAX, counted, no_line, tell_left_out, trial_of};
+use super::{TRIED_LINES_MAX, counted, lines_of, tell_left_out, trial_of};
 use crate::args::RulesDiffArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, changes_on_one_line, printable, wrap, write_indented};
@@ -20,11 +19,7 @@ use crate::output::{Output, changes_on_one_line, printable, wrap, write_indented
 pub(super) fn run(args: &RulesDiffArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let namespace = args.namespace.as_deref();
     let (mut old, mut new) = (trial_of(&args.old, namespace)?, trial_of(&args.new, namespace)?);
-    let texts = read_texts(&args.files, TRIED_LINES_MAX)?;
-    if texts.lines.is_empty() {
-        tell_left_out(texts.skipped, texts.more);
-        return Err(no_line());
-    }
+    let texts = lines_of(&args.files, TRIED_LINES_MAX)?;
     let mut counts = Counts::default();
     output.begin_list(&DifferenceView::HEADINGS)?;
     for (number, line) in (1..).zip(&texts.lines) {

@@ -12,6 +12,7 @@ mod trial;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use statetrail_input::{Texts, read_texts};
 use statetrail_workshop::{Trial, schema};
 
 use super::Questioner;
@@ -66,9 +67,14 @@ fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// That the logs hold nothing to look at.
-fn no_line() -> Failure {
-    Failure::new(Exit::NotFound, "there is no line")
+/// The lines of logs, of which there is one at least.
+fn lines_of(files: &[PathBuf], most: usize) -> Result<Texts, Failure> {
+    let texts = read_texts(files, most)?;
+    if texts.lines.is_empty() {
+        tell_left_out(texts.skipped, texts.more);
+        return Err(Failure::new(Exit::NotFound, "there is no line"));
+    }
+    Ok(texts)
 }
 
 /// Tells on standard error of lines that were not looked at, whatever the form of the answer.

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use statetrail_input::{Texts, read_texts};
+use statetrail_input::Texts;
 use statetrail_workshop::{Suggestion, suggest};
 
-use super::{counted, no_line, tell_left_out};
+use super::{counted, lines_of, tell_left_out};
 use crate::args::SuggestArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -18,11 +18,7 @@ use crate::output::Output;
 /// # Errors
 /// When a log cannot be read, a rule file cannot be written or is there already, or the output fails.
 pub(super) fn run(args: &SuggestArgs, output: &mut Output<'_>) -> Result<Exit, Failure> {
-    let Texts { lines, skipped, more } = read_texts(&args.files, args.lines)?;
-    if lines.is_empty() {
-        tell_left_out(skipped, more);
-        return Err(no_line());
-    }
+    let Texts { lines, skipped, more } = lines_of(&args.files, args.lines)?;
     let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
     let suggestions = suggest(&texts, &args.namespace, args.most);
     if suggestions.is_empty() {

@@ -9,7 +9,7 @@ use super::compiled::Compiled;
 use super::counted;
 use crate::args::RulesTestArgs;
 use crate::failure::{Exit, Failure};
-use crate::output::{Output, printable, wrap};
+use crate::output::{Output, printable, wrap, write_painted};
 use crate::rule_files::{compile_each, read_rule_texts};
 
 /// Columns of a half below which two texts stand one above the other.
@@ -150,10 +150,7 @@ fn write_bare(runs: &[FileRun], output: &mut Output<'_>) -> Result<(), Failure> 
         return Ok(());
     }
     let told = format!("{} without samples: {}", counted(bare.len(), "rule"), bare.join(", "));
-    for part in wrap(&printable(&told), output.width()) {
-        writeln!(output, "{}", output.style.notable(part))?;
-    }
-    Ok(())
+    write_painted(output, "", &told, |style, part| style.notable(part))
 }
 
 /// What is wanted at the left, what an engine gives at the right.

@@ -4,17 +4,17 @@ use std::io::Write;
 
 use serde::Serialize;
 use statetrail_event::Event;
-use statetrail_input::{Texts, read_texts};
+use statetrail_input::Texts;
 use statetrail_query::views::{SetView, json_cell, unset_fields};
 use statetrail_rules::{NearMiss, RuleCount};
 use statetrail_workshop::{Form, Tried, forms};
 use unicode_width::UnicodeWidthStr;
 
-use super::{TRIED_LINES_MAX, counted, no_line, tell_left_out, trial_of};
+use super::{TRIED_LINES_MAX, counted, lines_of, tell_left_out, trial_of};
 use crate::args::TryArgs;
 use crate::failure::{Exit, Failure};
 use crate::import::grouped;
-use crate::output::{Output, changes_on_one_line, printable, wrap, write_indented};
+use crate::output::{Output, changes_on_one_line, printable, wrap, write_indented, write_painted};
 
 /// Unmatched lines of which forms are looked for: the first ones.
 const LINES_OF_FORMS: usize = 20_000;
@@ -38,11 +38,7 @@ pub(super) fn run(args: &TryArgs, output: &mut Output<'_>) -> Result<Exit, Failu
     }
     let show = args.show.unwrap_or(SHOWN);
     let mut trial = trial_of(&args.rules, args.namespace.as_deref())?;
-    let Texts { lines, skipped, more } = read_texts(&args.files, TRIED_LINES_MAX)?;
-    if lines.is_empty() {
-        tell_left_out(skipped, more);
-        return Err(no_line());
-    }
+    let Texts { lines, skipped, more } = lines_of(&args.files, TRIED_LINES_MAX)?;
     let mut unmatched: Vec<&str> = Vec::new();
     let (mut shown, mut failed) = (0, 0);
     output.begin_list(&LineView::HEADINGS)?;
@@ -168,14 +164,11 @@ fn write_line(
     near: Option<&NearMiss>,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let style = output.style;
     for part in wrap(&printable(line), output.width()) {
         writeln!(output, "{part}")?;
     }
     for matched in &tried.matched {
-        for part in wrap(&matched.rule, output.width() - 2) {
-            writeln!(output, "  {}", style.good(part))?;
-        }
+        write_painted(output, "  ", &matched.rule, |style, part| style.good(part))?;
         let captures = matched.captures.iter().map(|capture| match &capture.text {
             Some(text) => format!("{}={text}", capture.name),
             None => format!("{} has no value", capture.name),
@@ -197,9 +190,7 @@ fn write_line(
             "{} could not be made: a value does not fit its type, or a name is not allowed",
             counted(tried.failed as usize, "event")
         );
-        for part in wrap(&told, output.width() - 2) {
-            writeln!(output, "  {}", style.bad(part))?;
-        }
+        write_painted(output, "  ", &told, |style, part| style.bad(part))?;
     }
     if tried.matched.is_empty() {
         write_near(line, near, output)?;
@@ -220,10 +211,7 @@ fn write_made(event: &Event, output: &mut Output<'_>) -> Result<(), Failure> {
     for (number, part) in wrap(entity, width).into_iter().enumerate() {
         writeln!(output, "{}{}", if number == 0 { MADE } else { "     " }, style.heading(part))?;
     }
-    for part in wrap(&name, width) {
-        writeln!(output, "     {}", style.event(part))?;
-    }
-    Ok(())
+    write_painted(output, "     ", &name, |style, part| style.event(part))
 }
 
 /// What the nearest rule lacks, with a caret where it stops.
@@ -258,12 +246,8 @@ fn write_near(line: &str, near: Option<&NearMiss>, output: &mut Output<'_>) -> R
 }
 
 fn tell_near(near: &NearMiss, place: &str, output: &mut Output<'_>) -> Result<(), Failure> {
-    let style = output.style;
     let told = format!("nearest is {}{place} {}", near.rule, near.expected);
-    for part in wrap(&printable(&told), output.width().saturating_sub(2)) {
-        writeln!(output, "  {}", style.notable(part))?;
-    }
-    Ok(())
+    write_painted(output, "  ", &told, |style, part| style.notable(part))
 }
 
 fn write_counts(
