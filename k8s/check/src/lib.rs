@@ -11,6 +11,8 @@ mod strict;
 mod strimzi;
 mod tools;
 
-pub use manifests::{jobs, name_of, overlays, project_folder, read_yaml, render, render_with};
+pub use manifests::{
+    find, jobs, name_of, overlays, project_folder, read_yaml, render, render_with,
+};
 pub use schemas::{Schemas, faults};
 pub use tools::{schema_folder, succeed, tool};

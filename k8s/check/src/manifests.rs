@@ -75,6 +75,15 @@ pub fn render_with(components: &[&str]) -> Result<Vec<Value>> {
     render(&here)
 }
 
+/// The resource of that kind and name, as [`name_of`] writes them.
+///
+/// # Errors
+/// When there is none.
+pub fn find<'r>(resources: &'r [Value], name: &str) -> Result<&'r Value> {
+    let found = resources.iter().find(|resource| name_of(resource) == name);
+    found.with_context(|| format!("there is no {name}"))
+}
+
 /// One document of YAML.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use statetrail_k8s_check::documents::{DOCUMENTS, commands};
-use statetrail_k8s_check::{Schemas, name_of, project_folder, read_yaml, render};
+use statetrail_k8s_check::{Schemas, find, project_folder, read_yaml, render};
 
 /// Programs that the documents may ask for.
 const PROGRAMS: [&str; 14] = [
@@ -89,8 +89,7 @@ fn the_image_volume_of_the_documents_is_one() -> Result<()> {
     let block = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
     let volume = read_yaml(block.context("no block")?)?[0].clone();
     let resources = render(&project_folder().join("k8s/overlays/production"))?;
-    let fluent_bit = resources.iter().find(|resource| name_of(resource) == "DaemonSet/fluent-bit");
-    let mut fluent_bit = fluent_bit.context("no Fluent Bit")?.clone();
+    let mut fluent_bit = find(&resources, "DaemonSet/fluent-bit")?.clone();
     let pod = &mut fluent_bit["spec"]["template"]["spec"];
     pod["initContainers"] = Value::Array(Vec::new());
     let volumes = pod["volumes"].as_array_mut().context("no volumes")?;

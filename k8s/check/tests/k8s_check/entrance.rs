@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use statetrail_k8s_check::{Schemas, name_of, project_folder, render_with};
+use statetrail_k8s_check::{Schemas, find, project_folder, render_with};
 
 /// What asks for no token, because only the cluster asks.
 const OF_CLUSTER: [&str; 2] = ["/health", "/metrics"];
@@ -31,11 +31,10 @@ fn routes() -> Result<BTreeSet<String>> {
 
 fn resource(component: &str, name: &str) -> Result<Value> {
     let resources = render_with(&[component])?;
-    let found = resources.into_iter().find(|resource| name_of(resource) == name);
-    let resource = found.with_context(|| format!("there is no {name}"))?;
-    let faults = Schemas::read()?.faults(&resource)?;
+    let resource = find(&resources, name)?;
+    let faults = Schemas::read()?.faults(resource)?;
     ensure!(faults.is_empty(), "{name}: {faults:#?}");
-    Ok(resource)
+    Ok(resource.clone())
 }
 
 /// Paths with how each is compared; only the overview's own is exact, as all others are below it.

@@ -6,7 +6,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use statetrail_k8s_check::{name_of, overlays, project_folder, read_yaml, render};
+use statetrail_k8s_check::{find, overlays, project_folder, read_yaml, render};
 
 const WASM: &str = "/pipeline/filters/0/accessible_paths";
 
@@ -77,10 +77,9 @@ fn the_chart_gets_the_configuration_of_the_manifests() -> Result<()> {
     let account = &values["serviceAccount"];
     ensure!(account["create"] == false && account["name"] == "fluent-bit", "{account}");
     let resources = render(&project_folder().join("k8s/overlays/production"))?;
-    let has = |name: &str| resources.iter().find(|resource| name_of(resource) == name);
-    ensure!(has("ServiceAccount/fluent-bit").is_some(), "there is no such account");
+    find(&resources, "ServiceAccount/fluent-bit")?;
     // The chart names its port otherwise, so it is asked for by its number.
-    let monitor = has("PodMonitor/fluent-bit").context("Prometheus does not ask")?;
+    let monitor = find(&resources, "PodMonitor/fluent-bit")?;
     let asked = &monitor["spec"]["podMetricsEndpoints"][0];
     ensure!(asked["portNumber"] == by_chart["service"]["http_port"], "{asked}");
     ensure!(asked["port"].is_null(), "{asked}");
@@ -97,10 +96,7 @@ fn what_the_configuration_names_is_there() -> Result<()> {
     let output = &configuration["pipeline"]["outputs"][0];
     for overlay in overlays()? {
         let resources = render(&overlay)?;
-        let find = |name: &str| {
-            let found = resources.iter().find(|resource| name_of(resource) == name);
-            found.with_context(|| format!("there is no {name}"))
-        };
+        let find = |name: &str| find(&resources, name);
         let container = &find("DaemonSet/fluent-bit")?["spec"]["template"]["spec"]["containers"][0];
         let mounts = container["volumeMounts"].as_array().context("no mounts")?;
         let mounts: Vec<&str> =

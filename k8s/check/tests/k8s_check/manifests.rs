@@ -1,10 +1,11 @@
 //! Every overlay renders, and every resource is as its schema wants it.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use statetrail_k8s_check::{Schemas, jobs, name_of, overlays, project_folder, render};
+use statetrail_k8s_check::{Schemas, find, jobs, name_of, overlays, project_folder, render};
 
 /// Fields that hold whatever one wants, by a part of their place.
 const FREE: [&str; 12] = [
@@ -22,6 +23,14 @@ const FREE: [&str; 12] = [
     "/spec/selector",
 ];
 
+fn ensure_as_wanted(schemas: &Schemas, folder: &Path, resources: &[Value]) -> Result<()> {
+    for resource in resources {
+        let faults = schemas.faults(resource)?;
+        ensure!(faults.is_empty(), "{}: {}: {faults:#?}", folder.display(), name_of(resource));
+    }
+    Ok(())
+}
+
 #[test]
 fn every_resource_of_every_overlay_is_as_its_schema_wants_it() -> Result<()> {
     let schemas = Schemas::read()?;
@@ -29,11 +38,7 @@ fn every_resource_of_every_overlay_is_as_its_schema_wants_it() -> Result<()> {
     for overlay in overlays()? {
         let resources = render(&overlay)?;
         ensure!(resources.len() > 20, "{}: {} resources", overlay.display(), resources.len());
-        for resource in &resources {
-            let faults = schemas.faults(resource)?;
-            let place = overlay.display();
-            ensure!(faults.is_empty(), "{place}: {}: {faults:#?}", name_of(resource));
-        }
+        ensure_as_wanted(&schemas, &overlay, &resources)?;
         println!("{}: {} resources", overlay.display(), resources.len());
     }
     Ok(())
@@ -43,10 +48,7 @@ fn every_resource_of_every_overlay_is_as_its_schema_wants_it() -> Result<()> {
 fn what_is_run_by_hand_is_as_its_schema_wants_it() -> Result<()> {
     let schemas = Schemas::read()?;
     for folder in jobs()? {
-        for resource in render(&folder)? {
-            let faults = schemas.faults(&resource)?;
-            ensure!(faults.is_empty(), "{}: {faults:#?}", name_of(&resource));
-        }
+        ensure_as_wanted(&schemas, &folder, &render(&folder)?)?;
     }
     Ok(())
 }
@@ -128,8 +130,7 @@ fn wrong_values_are_found() -> Result<()> {
         ("PrometheusRule/statetrail", "/spec/groups/0/rules/0/for", json!("two minutes")),
     ];
     for (name, place, value) in wrong {
-        let resource = resources.iter().find(|resource| name_of(resource) == name);
-        let Some(mut resource) = resource.cloned() else { anyhow::bail!("there is no {name}") };
+        let mut resource = find(&resources, name)?.clone();
         let Some(there) = resource.pointer_mut(place) else { anyhow::bail!("{name}: no {place}") };
         *there = value.clone();
         ensure!(!schemas.faults(&resource)?.is_empty(), "{name}: {value} at {place} is not found");
@@ -161,10 +162,8 @@ fn names_that_parts_know_each_other_by_agree() -> Result<()> {
             ensure!(has(&format!("ServiceAccount/{account}")), "no account {account}");
         }
         // The team's file is where Fluent Bit looks for rules.
-        let fluent_bit =
-            resources.iter().find(|resource| name_of(resource) == "DaemonSet/fluent-bit");
-        let pod = fluent_bit.and_then(|resource| resource.pointer("/spec/template/spec"));
-        let pod = serde_json::to_string(pod.unwrap_or(&Value::Null))?;
+        let pod = &find(&resources, "DaemonSet/fluent-bit")?["spec"]["template"]["spec"];
+        let pod = serde_json::to_string(pod)?;
         ensure!(pod.contains(r#""name":"rules-shop""#), "{pod}");
         ensure!(has("ConfigMap/rules-shop") && has("Role/rules-shop"));
     }
@@ -194,28 +193,30 @@ fn disks_are_large_enough_for_what_is_kept() -> Result<()> {
     ensure!(document.contains(&format!("| Kafka, each copy, lz4 | {IN_KAFKA} |")));
     for overlay in overlays()? {
         let resources = render(&overlay)?;
-        let number = |name: &str, place: &str| {
-            let resource = resources.iter().find(|resource| name_of(resource) == name);
-            let value = resource.and_then(|resource| resource.pointer(place));
-            value.and_then(Value::as_u64).with_context(|| format!("{name} has no {place}"))
+        let value = |name: &str, place: &str| {
+            let value = find(&resources, name)?.pointer(place);
+            value.with_context(|| format!("{name} has no {place}"))
         };
-        let text = |name: &str, place: &str| {
-            let resource = resources.iter().find(|resource| name_of(resource) == name);
-            let value = resource.and_then(|resource| resource.pointer(place));
-            value.and_then(Value::as_str).with_context(|| format!("{name} has no {place}"))
+        let size = |name: &str, place: &str| {
+            bytes(
+                value(name, place)?
+                    .as_str()
+                    .with_context(|| format!("{name}: {place} is no text"))?,
+            )
         };
         // Each broker has a copy of everything at most.
-        let of_topic = |key: &str| number("KafkaTopic/events", &format!("/spec/{key}"));
+        let of_topic = |key: &str| {
+            let number = value("KafkaTopic/events", &format!("/spec/{key}"))?;
+            number.as_u64().with_context(|| format!("{key} of the topic is no number"))
+        };
         let kept = of_topic("config/retention.bytes")? + of_topic("config/segment.bytes")?;
-        let disk = bytes(text("KafkaNodePool/broker", "/spec/storage/volumes/0/size")?)?;
+        let disk = size("KafkaNodePool/broker", "/spec/storage/volumes/0/size")?;
         ensure!(of_topic("partitions")? * kept < disk, "{}: Kafka's disks fill", overlay.display());
         if !overlay.ends_with("production") {
             continue;
         }
-        let job = resources.iter().find(|resource| name_of(resource) == "Job/migrate");
-        let words = job.context("no migrate")?["spec"]["template"]["spec"]["containers"][0]["args"]
-            .as_array()
-            .context("no words")?;
+        let words = value("Job/migrate", "/spec/template/spec/containers/0/args")?;
+        let words = words.as_array().context("no words")?;
         let said = |key: &str| {
             let value = words.iter().find_map(|word| word.as_str()?.strip_prefix(key));
             value.with_context(|| format!("{key} is not said"))
@@ -225,7 +226,7 @@ fn disks_are_large_enough_for_what_is_kept() -> Result<()> {
         let average = said("--rate=")?.parse::<u64>()? / 10;
         let days = said("--retention=")?.trim_end_matches('d').parse::<u64>()?;
         let disk = "/spec/volumeClaimTemplates/0/spec/resources/requests/storage";
-        let disk = bytes(text("StatefulSet/cassandra", disk)?)?;
+        let disk = size("StatefulSet/cassandra", disk)?;
         // As much again for compaction.
         let needed = average * DAY * days * IN_CASSANDRA * 2;
         ensure!(needed < disk, "Cassandra needs {needed} bytes of {disk} on each node");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_k8s_check::network::{Party, Policies};
-use statetrail_k8s_check::{jobs, name_of, overlays, project_folder, render, render_with};
+use statetrail_k8s_check::{find, jobs, name_of, overlays, project_folder, render, render_with};
 
 const OURS: &str = "statetrail";
 
@@ -76,8 +76,7 @@ const WATCHERS: [(&str, &str, u64); 7] = [
 
 /// What Strimzi makes of a listener's peers, and lets its own pods do.
 fn strimzis_policy(resources: &[Value]) -> Result<Value> {
-    let kafka = resources.iter().find(|resource| name_of(resource) == "Kafka/kafka");
-    let listener = &kafka.context("there is no Kafka")?["spec"]["kafka"]["listeners"][0];
+    let listener = &find(resources, "Kafka/kafka")?["spec"]["kafka"]["listeners"][0];
     Ok(json!({"spec": {
         "podSelector": {"matchLabels": {"strimzi.io/cluster": "kafka", "strimzi.io/kind": "Kafka", "strimzi.io/name": "kafka-kafka"}},
         "policyTypes": ["Ingress"],

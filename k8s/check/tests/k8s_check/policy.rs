@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use statetrail_k8s_check::policy::{Rule, check, has_version};
-use statetrail_k8s_check::{jobs, name_of, overlays, project_folder, read_yaml, render};
+use statetrail_k8s_check::{find, jobs, name_of, overlays, project_folder, read_yaml, render};
 
 #[test]
 fn every_resource_does_as_demanded() -> Result<()> {
@@ -135,10 +135,7 @@ fn versions_of_images_are_told_from_names_that_move() {
 #[test]
 fn production_survives_the_loss_of_a_node() -> Result<()> {
     let resources = render(&project_folder().join("k8s/overlays/production"))?;
-    let find = |name: &str| {
-        let found = resources.iter().find(|resource| name_of(resource) == name);
-        found.with_context(|| format!("there is no {name}"))
-    };
+    let find = |name: &str| find(&resources, name);
     for name in ["Deployment/sink", "Deployment/serve", "StatefulSet/cassandra"] {
         let pod = &find(name)?["spec"]["template"]["spec"];
         ensure!(pod["affinity"]["podAntiAffinity"].is_object(), "{name} may share one node");
@@ -173,10 +170,8 @@ fn production_survives_the_loss_of_a_node() -> Result<()> {
 fn a_cassandra_node_may_take_hours_to_join() -> Result<()> {
     for overlay in overlays()? {
         let resources = render(&overlay)?;
-        let cassandra =
-            resources.iter().find(|resource| name_of(resource) == "StatefulSet/cassandra");
-        let container =
-            &cassandra.context("no Cassandra")?["spec"]["template"]["spec"]["containers"][0];
+        let cassandra = find(&resources, "StatefulSet/cassandra")?;
+        let container = &cassandra["spec"]["template"]["spec"]["containers"][0];
         let asks = |probe: &str| &container[probe]["tcpSocket"]["port"];
         // Whatever ends a node asks the port that is open while it joins.
         ensure!(asks("startupProbe") == "nodes" && asks("livenessProbe") == "nodes");
@@ -193,12 +188,10 @@ fn a_cassandra_node_may_take_hours_to_join() -> Result<()> {
 fn the_canary_runs_the_image_of_the_server() -> Result<()> {
     let resources = render(&project_folder().join("k8s/overlays/production"))?;
     let image = |name: &str| {
-        let found = resources.iter().find(|resource| name_of(resource) == name);
-        let image = found?.pointer("/spec/template/spec/containers/0/image");
-        image.and_then(Value::as_str)
+        let image = find(&resources, name)?.pointer("/spec/template/spec/containers/0/image");
+        image.and_then(Value::as_str).with_context(|| format!("{name} has no image"))
     };
-    ensure!(image("Deployment/canary").is_some());
-    ensure!(image("Deployment/canary") == image("Deployment/serve"), "it runs another image");
+    ensure!(image("Deployment/canary")? == image("Deployment/serve")?, "it runs another image");
     // The rules for its lines come with the filter, and are for where it runs.
     let rules = fs::read_to_string(project_folder().join("fluent-bit/rules/canary.yaml"))?;
     let namespaces = &read_yaml(&rules)?["namespaces"];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use cel::{Context as Variables, Program, Value};
 use serde_json::{Value as Json, json};
-use statetrail_k8s_check::{name_of, project_folder, render};
+use statetrail_k8s_check::{find, project_folder, render};
 
 /// Texts as Kubernetes' library has them; the interpreter does not know `split`.
 fn split(
@@ -35,7 +35,7 @@ fn is_taken(program: &Program, config_map: &Json) -> Result<bool> {
 fn a_team_can_name_its_own_namespace_and_no_other() -> Result<()> {
     let resources = render(&project_folder().join("k8s/overlays/minikube"))?;
     let name = "ValidatingAdmissionPolicy/statetrail-rules-shop";
-    let policy = resources.iter().find(|resource| name_of(resource) == name).context(name)?;
+    let policy = find(&resources, name)?;
     let expression = policy["spec"]["validations"][0]["expression"].as_str().context("none")?;
     let program = Program::compile(expression)?;
     let file = "k8s/teams/shop/rules/team-shop.yaml";
