@@ -10,14 +10,10 @@ use statetrail_servers::FluentBit;
 use statetrail_tests::project_folder;
 
 use crate::end_to_end::EVENTS;
-use crate::shipped;
+use crate::shipped::{self, order_line};
 
 /// Lines before the one that is cut, and as many after it.
 const LINES: usize = 20;
-
-fn line(number: usize) -> String {
-    format!("2026-11-22T10:00:00.{number:09}Z stdout F order o-{number} delivery note: bell\n")
-}
 
 /// How often each key came. What has none is no event.
 fn keys(text: &str) -> BTreeMap<String, usize> {
@@ -36,10 +32,9 @@ fn a_stop_within_a_cut_line_loses_that_line_alone() -> Result<()> {
     let Some(binary) = FluentBit::binary() else { return Ok(()) };
     let folder = shipped::folder()?;
     let path = folder.path().to_owned();
-    let id = "0123456789abcdef".repeat(4);
-    let log = path.join(format!("containers/checkout-1_shop_app-{id}.log"));
+    let log = shipped::container_log(&path, "checkout-1");
     let cut = "2026-11-22T10:00:01.000000000Z stdout P order o-cut delivery note: ring \n";
-    let before: String = (0..LINES).map(line).collect();
+    let before: String = (0..LINES).map(order_line).collect();
     fs::write(&log, before + cut)?;
     let shipped = project_folder().join("fluent-bit").join(EVENTS);
     let text = shipped::configuration(&shipped, &path, "")?;
@@ -48,7 +43,7 @@ fn a_stop_within_a_cut_line_loses_that_line_alone() -> Result<()> {
     fluent_bit.wait_for("the lines before", || came().len() >= LINES)?;
     fluent_bit.server().stop()?;
     let rest = "2026-11-22T10:00:01.000000001Z stdout F twice\n".to_owned();
-    let after: String = (LINES..2 * LINES).map(line).collect();
+    let after: String = (LINES..2 * LINES).map(order_line).collect();
     OpenOptions::new().append(true).open(&log)?.write_all((rest + &after).as_bytes())?;
     fluent_bit.server().restart()?;
     let last = format!("shop/order/o-{}", 2 * LINES - 1);

@@ -10,6 +10,7 @@ use anyhow::{Result, ensure};
 use statetrail_servers::FluentBit;
 
 use crate::end_to_end::{Cluster, events_of_shop};
+use crate::shipped;
 
 const FILES: usize = 3;
 const MESSAGES: usize = 20_000;
@@ -19,9 +20,8 @@ const STORED_WITHIN: Duration = Duration::from_secs(180);
 
 /// Writes the lines, as a container runtime would, each with a second one that goes on with it.
 fn write_logs(folder: &Path) -> Result<()> {
-    let id = "0123456789abcdef".repeat(4);
     for file in 0..FILES {
-        let path = folder.join(format!("containers/checkout-{file}_shop_app-{id}.log"));
+        let path = shipped::container_log(folder, &format!("checkout-{file}"));
         let mut log = fs::File::create(path)?;
         let mut text = String::new();
         for number in (file..MESSAGES).step_by(FILES) {

@@ -24,8 +24,7 @@ fn a_message_is_not_cut_within_the_time_between_two_ticks() -> Result<()> {
     let folder = shipped::folder()?;
     let path = folder.path().to_owned();
     fs::write(path.join("rules/cause.yaml"), CAUSE_RULE)?;
-    let id = "0123456789abcdef".repeat(4);
-    let log = path.join(format!("containers/checkout-1_shop_app-{id}.log"));
+    let log = shipped::container_log(&path, "checkout-1");
     let append = |number: u32, text: &str| {
         let line = format!("2026-11-22T10:00:00.{number:09}Z stdout F {text}\n");
         OpenOptions::new().create(true).append(true).open(&log)?.write_all(line.as_bytes())

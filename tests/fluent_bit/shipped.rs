@@ -76,6 +76,17 @@ const JOURNAL: &str = r#"  inputs:
 
 "#;
 
+/// The log of a pod of the shop, where the configurations look for it.
+pub(crate) fn container_log(folder: &Path, pod: &str) -> PathBuf {
+    let id = "0123456789abcdef".repeat(4);
+    folder.join(format!("containers/{pod}_shop_app-{id}.log"))
+}
+
+/// A line of a container for which there is a rule, of an order of its own.
+pub(crate) fn order_line(number: usize) -> String {
+    format!("2026-11-22T10:00:00.{number:09}Z stdout F order o-{number} delivery note: bell\n")
+}
+
 /// The configuration with a file in that folder, `out.jsonl`, as its only output.
 pub(crate) fn into_file(text: &str, folder: &Path) -> Result<String> {
     let (before, _) = text.split_once("  outputs:\n").context("the outputs come last")?;
@@ -185,7 +196,6 @@ fn a_message_over_several_lines_is_one_line_for_the_rules() -> Result<()> {
     let Some(binary) = FluentBit::binary() else { return Ok(()) };
     let folder = folder()?;
     fs::write(folder.path().join("rules/cause.yaml"), CAUSE_RULE)?;
-    let log = format!("containers/checkout-1_shop_app-{}.log", "0123456789abcdef".repeat(4));
     let message = [
         "2026-11-22 10:00:00 order o-7 failed: java.io.IOException card refused",
         "\tat shop.Checkout.pay",
@@ -194,7 +204,7 @@ fn a_message_over_several_lines_is_one_line_for_the_rules() -> Result<()> {
     ];
     let line = |(number, text)| format!("2026-11-22T10:00:00.{number:09}Z stdout F {text}\n");
     let text: String = message.into_iter().enumerate().map(line).collect();
-    fs::write(folder.path().join(log), text)?;
+    fs::write(container_log(folder.path(), "checkout-1"), text)?;
     let records = records(binary, folder, "multiline.yaml", Ok, 2)?;
     let event = |key: &str| records.iter().find(|record| record["key"] == key);
     let failed = event("shop/order/o-7").with_context(|| format!("{records:?}"))?;
@@ -240,7 +250,7 @@ fn rules_of_a_team_change_in_a_cluster_without_a_restart() -> Result<()> {
     let text = configuration(&project_folder().join(OF_CLUSTERS), &path, "")?;
     // Its port may be another one's here.
     let output = into_file(&text, &path)?.replace("http_server: on", "http_server: off");
-    let log = path.join(format!("containers/a-1_shop_app-{}.log", "0123456789abcdef".repeat(4)));
+    let log = container_log(&path, "a-1");
     fs::write(&log, "")?;
     let fluent_bit = FluentBit::start(binary, folder, &output)?;
     let number = Cell::new(0);

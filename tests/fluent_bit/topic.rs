@@ -9,7 +9,7 @@ use statetrail_servers::{FluentBit, Kafka, KafkaOptions};
 use statetrail_tests::project_folder;
 
 use crate::end_to_end::EVENTS;
-use crate::shipped;
+use crate::shipped::{self, order_line};
 
 const SETTING: &str = "rdkafka.topic.metadata.propagation.max.ms: ";
 /// Kafka's client says so in milliseconds, in its messages for debugging.
@@ -47,12 +47,8 @@ fn a_topic_that_comes_late_loses_nothing() -> Result<()> {
         Kafka::start_with(&KafkaOptions { makes_topics: false, ..KafkaOptions::default() })?;
     let folder = shipped::folder()?;
     let path = folder.path().to_owned();
-    let id = "0123456789abcdef".repeat(4);
-    let log = path.join(format!("containers/checkout-1_shop_app-{id}.log"));
-    let line = |number| {
-        format!("2026-11-22T10:00:00.{number:09}Z stdout F order o-{number} delivery note: bell\n")
-    };
-    fs::write(&log, (0..LINES).map(line).collect::<String>())?;
+    let log = shipped::container_log(&path, "checkout-1");
+    fs::write(&log, (0..LINES).map(order_line).collect::<String>())?;
     let shipped = project_folder().join("fluent-bit").join(EVENTS);
     let configuration = shipped::configuration(&shipped, &path, kafka.brokers())?
         .replace("log_level: info", "log_level: debug")
@@ -69,7 +65,7 @@ fn a_topic_that_comes_late_loses_nothing() -> Result<()> {
     fluent_bit.wait_until("all events in Kafka", |said| {
         let number = written.replace(written.get() + 1);
         let appended = OpenOptions::new().append(true).open(&log);
-        appended.and_then(|mut log| log.write_all(line(number).as_bytes())).is_ok()
+        appended.and_then(|mut log| log.write_all(order_line(number).as_bytes())).is_ok()
             && said.matches(DELIVERED).count() >= LINES
     })?;
     fluent_bit.server().stop()?;
