@@ -7,6 +7,7 @@ use xxhash_rust::xxh64::xxh64;
 use crate::diagnostic::{Place, Report, nearest};
 use crate::file::{Home, Rule, RuleFile, emit, matches, sample};
 use crate::glob::Glob;
+use crate::is_clipped;
 use crate::pattern::{Names, PatternError};
 use crate::redact::Redactor;
 use crate::yaml::{self, Kind, Node, Plain, Scalar, Style, resolve_plain};
@@ -114,7 +115,7 @@ pub(crate) fn scalar_of<'n>(
 #[cfg_attr(target_family = "wasm", inline(never))]
 pub(crate) fn warn_of_line_feed(node: &Node, what: &str, text: &str, report: &mut Report<'_>) {
     let is_block = matches!(&node.kind, Kind::Scalar(scalar) if scalar.style == Style::Block);
-    if is_block && text.ends_with('\n') {
+    if is_block && is_clipped(text) {
         report
             .warning(node.place, format!("{what} ends with a line feed, as | and > add it"))
             .expected("write |- or >-, or quotes");
