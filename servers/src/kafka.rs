@@ -94,12 +94,21 @@ impl Kafka {
     /// # Errors
     /// When the broker was named by `KAFKA_BROKERS`, or refuses.
     pub fn make_topic(&self, name: &str, partitions: u32) -> Result<(), Error> {
-        let own = self.own.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })?;
-        let mut tool = Command::new(java::java()?);
-        tool.args(&own.java).arg("org.apache.kafka.tools.TopicCommand");
+        let mut tool = self.tool("org.apache.kafka.tools.TopicCommand")?;
         tool.args(["--bootstrap-server", self.brokers(), "--create", "--topic", name]);
         tool.arg("--partitions").arg(partitions.to_string());
         java::run(&format!("making the topic {name}"), &mut tool).map(drop)
+    }
+
+    /// One of Kafka's own tools, by its class, still without arguments.
+    ///
+    /// # Errors
+    /// When the broker was named by `KAFKA_BROKERS`, or Java is missing.
+    pub fn tool(&self, class: &str) -> Result<Command, Error> {
+        let own = self.own.as_ref().ok_or(Error::NotOurs { variable: VARIABLE })?;
+        let mut tool = Command::new(java::java()?);
+        tool.args(&own.java).arg(class);
+        Ok(tool)
     }
 
     /// Starts one with the default options.
@@ -160,6 +169,14 @@ impl Kafka {
     #[must_use]
     pub fn ca_pem(&self) -> Option<&Path> {
         Some(self.own.as_ref()?.keystore.as_ref()?.ca_pem())
+    }
+
+    /// A PKCS12 file with a key and a certificate of that authority, and its password, for clients that show
+    /// who they are.
+    #[must_use]
+    pub fn client_key(&self) -> Option<(&Path, &'static str)> {
+        let keystore = self.own.as_ref()?.keystore.as_ref()?;
+        Some((keystore.path(), Keystore::PASSWORD))
     }
 
     /// Its process, to stop, kill, pause and measure.

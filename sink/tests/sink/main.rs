@@ -8,6 +8,7 @@ mod flow;
 mod kafka_faults;
 mod poison;
 mod refused;
+mod reset_offsets;
 mod store_faults;
 mod support;
 mod upgrade;
