@@ -24,6 +24,7 @@ mod metrics;
 mod pages;
 mod problem;
 mod routes;
+mod rule_errors;
 mod sending;
 pub mod serving;
 mod settings;

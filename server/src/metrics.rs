@@ -33,7 +33,8 @@ pub(crate) struct Metrics {
     seconds: Family<RouteLabels, Histogram>,
     pub(crate) followers: Gauge,
     pub(crate) followed: Counter<u64, AtomicU64>,
-    tokens_wrong: Gauge,
+    pub(crate) tokens_wrong: Gauge,
+    pub(crate) rule_errors: Gauge,
 }
 
 impl Metrics {
@@ -55,7 +56,10 @@ impl Metrics {
         let tokens_wrong = Gauge::default();
         let help = "1 if the file of tokens is wrong, so that an earlier version is in force";
         registry.register("tokens_wrong", help, tokens_wrong.clone());
-        Metrics { registry, requests, seconds, followers, followed, tokens_wrong }
+        let rule_errors = Gauge::default();
+        let help = "Nodes whose filter tells of an error in a rule file, so that an earlier version is in force";
+        registry.register("filters_with_rule_errors", help, rule_errors.clone());
+        Metrics { registry, requests, seconds, followers, followed, tokens_wrong, rule_errors }
     }
 
     /// Notes a request. `route` is the pattern of the route, not the path.
@@ -66,9 +70,8 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
     }
 
-    /// What is measured; whether the file of tokens is wrong is told by whoever knows it.
-    pub(crate) fn text(&self, are_tokens_wrong: bool) -> String {
-        self.tokens_wrong.set(are_tokens_wrong.into());
+    /// What is measured.
+    pub(crate) fn text(&self) -> String {
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _ = text::encode(&mut out, &self.registry);

@@ -20,6 +20,7 @@ use crate::asker::Asker;
 use crate::follow::Hub;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, method_not_allowed};
+use crate::rule_errors::RuleErrors;
 use crate::settings::Limits;
 use crate::{api, etag, pages};
 
@@ -29,13 +30,14 @@ pub(crate) struct App(Arc<Shared>);
 
 struct Shared {
     asker: Asker,
-    /// Whether the store answers can be asked while all that may be asked is being asked.
+    /// Whether the store answers, and what is measured, can be asked while all that may be asked is being asked.
     ready: Asker,
     hub: Arc<Hub>,
     access: Access,
     limits: Limits,
     metrics: Arc<Metrics>,
     overview: pages::KeptOverview,
+    rule_errors: RuleErrors,
 }
 
 impl App {
@@ -89,6 +91,7 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
         hub: Arc::clone(&hub),
         access,
         overview: pages::KeptOverview::new(limits.deadline),
+        rule_errors: RuleErrors::new(limits.deadline),
         limits,
         metrics,
     }));
@@ -114,7 +117,7 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
     Server { router, following: Box::pin(hub.run()) }
 }
 
-/// Whoever looks whether the store answers, at a time.
+/// Whoever looks whether the store answers, or what the filters tell, at a time.
 const READY_QUESTIONS: usize = 4;
 
 /// Whether the store answers, by the smallest question there is.
@@ -142,7 +145,12 @@ async fn readyz(State(app): State<App>) -> Response {
 async fn metrics_text(State(app): State<App>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let are_tokens_wrong = app.access().tokens.as_ref().is_some_and(Tokens::is_wrong);
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics().text(are_tokens_wrong)).into_response()
+    app.metrics().tokens_wrong.set(are_tokens_wrong.into());
+    // A store that does not answer leaves what is known; everything else can be measured all the same.
+    if let Ok(nodes) = app.0.rule_errors.count(&app.0.ready).await {
+        app.metrics().rule_errors.set(nodes);
+    }
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics().text()).into_response()
 }
 
 /// Headers that keep a browser from doing what a log line might want of it.

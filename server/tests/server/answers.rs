@@ -1,5 +1,7 @@
 //! What is answered, over the same few events.
 
+use std::time::SystemTime;
+
 use serde_json::{Value as Json, json};
 use statetrail_event::{Change, Value};
 use statetrail_store::KnownEvent;
@@ -298,6 +300,30 @@ fn what_filters_tell_about_themselves() {
     assert_eq!(first["next"], "statetrail/filter/node-1");
     let rest = server.get("/api/v1/filters?after=statetrail/filter/node-1").json();
     assert_eq!(rest["filters"][0]["node"], "node-2");
+}
+
+#[test]
+fn nodes_with_errors_in_their_rules_are_counted_for_an_alert() {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+    let errors = [("rules_error", Value::text("bank.yaml:1:1: x"))];
+    let mended = |node: &str, seconds| {
+        let mut known = told(node, "rules-changed", seconds, &[]);
+        known.event.changes = vec![Change::unset("rules_error")];
+        known
+    };
+    let server = Running::start(
+        &[
+            told("wrong", "rules-changed", now - 600, &errors),
+            told("good", "counted", now - 60, &[("lines", Value::Int(1))]),
+            told("mended", "rules-changed", now - 700, &errors),
+            mended("mended", now - 300),
+            told("gone", "rules-changed", now - 86_400, &errors),
+            event("shop/order/wrong", "placed", now - 60, 1),
+        ],
+        None,
+    );
+    let metrics = server.get("/metrics").body;
+    assert!(metrics.contains("\nstatetrail_server_filters_with_rule_errors 1\n"), "{metrics}");
 }
 
 #[test]
