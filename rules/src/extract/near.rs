@@ -226,13 +226,16 @@ fn stop_of(
         let texts = pattern.steps[range].iter().filter_map(|step| pattern.literal(step));
         texts.map(<[u8]>::len).sum::<usize>()
     };
-    let all = literals(0..steps).max(1);
     let is_known = |literal: &&[u8]| pairs.may_hold(literal) && find(text, literal, 0).is_some();
     let known = || pattern.literals().filter(is_known).map(<[u8]>::len);
     let (longest, together) =
         known().fold((0, 0), |(longest, sum), length| (longest.max(length), sum + length));
     // No rule is nearer than by the texts that the line has. To look for them is cheap.
-    if longest < COMMON_MIN || together * WHOLE / all <= above {
+    if longest < COMMON_MIN {
+        return None;
+    }
+    let all = literals(0..steps).max(1);
+    if together * WHOLE / all <= above {
         return None;
     }
     if probe.end_of(pattern, steps, pattern.at_end, text).is_some() {
