@@ -44,12 +44,6 @@ pub fn is_plain_text(scalar: &str) -> bool {
     matches!(yaml::resolve_plain(scalar), yaml::Plain::Text)
 }
 
-/// Whether the text of a block, `|` or `>`, ends in the one line feed that YAML leaves there unless it is told
-/// otherwise.
-pub fn is_clipped(block: &str) -> bool {
-    block.strip_suffix('\n').is_some_and(|text| !text.is_empty() && !text.ends_with('\n'))
-}
-
 /// The names of the types that a capture may have, as patterns write them.
 pub fn capture_types() -> Vec<&'static str> {
     capture::CaptureType::names()

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use statetrail_rules::is_plain_text;
 
-use crate::tree::{FormatError, Kind, Node, Style, error, parse, same};
+use crate::tree::{FormatError, Kind, Node, error, parse, same};
 use crate::yaml::{in_quotes, quoted};
 
 /// Columns that a line may have.
@@ -210,11 +210,6 @@ impl Writer {
         is_rules: bool,
     ) {
         let (key_line, until) = (lines.start, lines.end);
-        if let Some(text) = value.clipped_text() {
-            self.out.push(' ');
-            self.clipped_text(text, key_line, indent + INDENT);
-            return;
-        }
         let column = self.out.len() - self.out.rfind('\n').map_or(0, |at| at + 1);
         let is_block = match name {
             "emit" | "samples" => !is_empty(value),
@@ -223,7 +218,6 @@ impl Writer {
         };
         let flow = flow(value, name);
         if !is_block
-            && !value.has_clipped_text()
             && !self.has_comments(value, key_line, until)
             && column + 1 + flow.chars().count() <= WIDTH
             || matches!(value.kind, Kind::Scalar { .. })
@@ -249,13 +243,8 @@ impl Writer {
             self.comments_before(item.start, indent);
             let _ = write!(self.out, "{:indent$}- ", "");
             let next = items.get(number + 1).map_or(until, |next| next.start);
-            if let Some(text) = item.clipped_text() {
-                self.clipped_text(text, item.start, indent + INDENT);
-                continue;
-            }
             let flow = flow(item, "");
             let fits = indent + INDENT + flow.chars().count() <= WIDTH
-                && !item.has_clipped_text()
                 && !self.has_comments(item, item.start, next);
             match &item.kind {
                 Kind::Map(pairs)
@@ -271,20 +260,6 @@ impl Writer {
             }
         }
         self.comments_at_end(block, indent, until);
-    }
-
-    /// A text to which YAML adds a line feed stays a block: between quotes the line feed would be meant, and
-    /// nobody would be warned of it any more.
-    fn clipped_text(&mut self, text: &str, line: usize, indent: usize) {
-        self.out.push('|');
-        if text.starts_with([' ', '\t', '\n']) {
-            let _ = write!(self.out, "{INDENT}");
-        }
-        self.end_line(line);
-        for line in text.lines() {
-            let indent = if line.is_empty() { 0 } else { indent };
-            let _ = writeln!(self.out, "{:indent$}{line}", "");
-        }
     }
 }
 
@@ -320,7 +295,7 @@ fn is_empty(node: &Node) -> bool {
 
 fn scalar(node: &Node) -> String {
     match &node.kind {
-        Kind::Scalar { text, style: Style::Plain } if !is_plain_text(text) => text.clone(),
+        Kind::Scalar { text, plain: true } if !is_plain_text(text) => text.clone(),
         Kind::Scalar { text, .. } => quoted(text),
         _ => flow(node, ""),
     }
@@ -474,55 +449,6 @@ namespaces: [shop]
         assert_eq!(format(without_indent).unwrap(), expected);
     }
 
-    /// Between quotes a line feed is meant, behind `|` and `>` it hardly ever is: `check` warns of it.
-    #[test]
-    fn a_line_feed_that_yaml_adds_stays_to_be_seen() {
-        let text = "\
-namespaces: [shop]
-redact:
-- >
-  card [0-9]+
-rules:
-- name: paid
-  match: |   # by card
-    order <o> paid
-
-  samples:
-  - {line: \"order o-1 paid\\n\", events: []}
-  - line: |4
-            at first
-          then
-    events: []
-  - line: >-
-      order o-1
-      sent
-    events: []
-- {name: sent, match: {json: {msg: x}}}
-";
-        let expected = "\
-namespaces: [shop]
-redact:
-  - |
-    card [0-9]+
-rules:
-  - name: paid
-    match: | # by card
-      order <o> paid
-    samples:
-      - {line: \"order o-1 paid\\u000a\", events: []}
-      - line: |2
-              at first
-            then
-        events: []
-      - {line: 'order o-1 sent', events: []}
-
-  - name: sent
-    match: {json: {msg: x}}
-";
-        assert_eq!(format(text).unwrap(), expected);
-        assert_eq!(format(expected).unwrap(), expected);
-    }
-
     #[test]
     fn what_is_no_rule_file_is_refused() {
         for (text, said) in [
@@ -531,6 +457,8 @@ rules:
             ("a: &x b", "anchors"),
             ("a: [", "not YAML"),
             ("a: b\n---\nc: d\n", "one YAML document"),
+            ("a: |\n  b\n", "line feed"),
+            ("a: [b]\nc:\n  - >+\n    d\n\n", "line feed"),
         ] {
             let refused = format(text).unwrap_err();
             assert!(refused.message.contains(said), "{text}: {refused:?}");

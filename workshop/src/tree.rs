@@ -1,7 +1,7 @@
 //! The text of a rule file as a tree in which every part knows its lines.
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
-use statetrail_rules::{DEPTH_MAX, is_clipped, is_plain_text};
+use statetrail_rules::{DEPTH_MAX, is_plain_text};
 
 /// Why a text cannot be formatted: it is no YAML that a rule file may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,37 +25,9 @@ pub(crate) struct Node {
 }
 
 pub(crate) enum Kind {
-    Scalar { text: String, style: Style },
+    Scalar { text: String, plain: bool },
     Seq(Vec<Node>),
     Map(Vec<(Node, Node)>),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// Without quotes: may stand for a number or a truth value.
-    Plain,
-    Quoted,
-    /// `|` or `>`.
-    Block,
-}
-
-impl Node {
-    /// The text of a block to which YAML has added a line feed.
-    pub(crate) fn clipped_text(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Scalar { text, style: Style::Block } if is_clipped(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Whether such a text is anywhere in it.
-    pub(crate) fn has_clipped_text(&self) -> bool {
-        match &self.kind {
-            Kind::Scalar { .. } => self.clipped_text().is_some(),
-            Kind::Seq(items) => items.iter().any(Node::has_clipped_text),
-            Kind::Map(pairs) => pairs.iter().any(|(_, value)| value.has_clipped_text()),
-        }
-    }
 }
 
 pub(crate) fn error(line: usize, column: usize, message: &str) -> FormatError {
@@ -88,14 +60,17 @@ pub(crate) fn parse(text: &str) -> Result<(Node, Vec<std::ops::Range<usize>>), F
                 if anchor > 0 || tag.is_some() {
                     return refused("anchors and tags are not supported in rule files");
                 }
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                // Between quotes it would look meant, and nobody would be warned of it any more.
+                if is_block && value.ends_with('\n') {
+                    return refused(
+                        "a text ends with a line feed, as | and > add it: write |- or >-, or quotes",
+                    );
+                }
                 let (start, end) = (span.start.index(), span.end.index());
                 scalars.push(start..end_of_quotes(&characters, start, style).unwrap_or(end));
-                let style = match style {
-                    ScalarStyle::Plain => Style::Plain,
-                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
-                    ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
-                };
-                let kind = Kind::Scalar { text: value.into_owned(), style };
+                let plain = style == ScalarStyle::Plain;
+                let kind = Kind::Scalar { text: value.into_owned(), plain };
                 Node { kind, start: span.start.line(), end: span.end.line(), column: None }
             }
             Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag)
@@ -180,9 +155,8 @@ fn close(closed: Open, end: usize) -> Node {
 /// Whether two documents mean the same; the order of keys does not matter.
 pub(crate) fn same(one: &Node, other: &Node) -> bool {
     match (&one.kind, &other.kind) {
-        (Kind::Scalar { text: a, style: p }, Kind::Scalar { text: b, style: q }) => {
-            let may_differ = (*p == Style::Plain) == (*q == Style::Plain) || is_plain_text(a);
-            a == b && may_differ
+        (Kind::Scalar { text: a, plain: p }, Kind::Scalar { text: b, plain: q }) => {
+            a == b && (p == q || is_plain_text(a))
         }
         (Kind::Seq(a), Kind::Seq(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(one, other)| same(one, other))

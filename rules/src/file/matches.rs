@@ -3,7 +3,7 @@
 use regex_syntax::hir::{Hir, HirKind};
 
 use crate::diagnostic::Report;
-use crate::file::read::{Keys, report_pattern, text_of, warn_of_line_feed};
+use crate::file::read::{Keys, report_pattern, text_of};
 use crate::file::{FieldMatch, FieldPattern, Match, RegexMatch};
 use crate::pattern::{Names, Pattern, PatternError, Piece, pieces};
 use crate::redact::Redactor;
@@ -21,7 +21,6 @@ pub(crate) fn read(
 ) -> Option<(Match, Vec<Box<[u8]>>)> {
     let Kind::Mapping(_) = &node.kind else {
         let text = text_of(node, "a match", report)?;
-        warn_of_line_feed(node, "the pattern", text, report);
         return match Pattern::parse(text, names, false) {
             Ok(pattern) => {
                 let literals = pattern.literals().map(|text| text.into());
@@ -82,7 +81,6 @@ fn fields(
             complete = false;
             continue;
         };
-        warn_of_line_feed(value, "the pattern", pattern, report);
         if fields.iter().any(|field| *field.path == *path) {
             report.error(key.place, format!("`{path}` stands twice in the match"));
         }
@@ -157,7 +155,6 @@ fn regex(
     report: &mut Report<'_>,
 ) -> Option<(Match, Vec<Box<[u8]>>)> {
     let text = text_of(node, "a regular expression", report)?;
-    warn_of_line_feed(node, "the regular expression", text, report);
     let mut parser = regex_syntax::ParserBuilder::new()
         .unicode(false)
         .utf8(false)

@@ -7,7 +7,6 @@ use xxhash_rust::xxh64::xxh64;
 use crate::diagnostic::{Place, Report, nearest};
 use crate::file::{Home, Rule, RuleFile, emit, matches, sample};
 use crate::glob::Glob;
-use crate::is_clipped;
 use crate::pattern::{Names, PatternError};
 use crate::redact::Redactor;
 use crate::yaml::{self, Kind, Node, Plain, Scalar, Style, resolve_plain};
@@ -91,9 +90,14 @@ impl<'n> Keys<'n> {
     }
 }
 
-/// The text of a scalar.
+/// The text of a scalar. Warns of a line feed at its end where YAML has added it: no line, and nothing in one,
+/// ends so. Between quotes it is meant.
 pub(crate) fn text_of<'n>(node: &'n Node, what: &str, report: &mut Report<'_>) -> Option<&'n str> {
-    scalar_of(node, what, report).map(|scalar| scalar.text.as_str())
+    let scalar = scalar_of(node, what, report)?;
+    if scalar.style == Style::Block && scalar.text.ends_with('\n') {
+        warn_of_line_feed(node, what, report);
+    }
+    Some(&scalar.text)
 }
 
 pub(crate) fn scalar_of<'n>(
@@ -110,16 +114,11 @@ pub(crate) fn scalar_of<'n>(
     }
 }
 
-/// Warns of a line feed at the end of a text where YAML has added it: no line has one. Between quotes it is
-/// meant.
 #[cfg_attr(target_family = "wasm", inline(never))]
-pub(crate) fn warn_of_line_feed(node: &Node, what: &str, text: &str, report: &mut Report<'_>) {
-    let is_block = matches!(&node.kind, Kind::Scalar(scalar) if scalar.style == Style::Block);
-    if is_block && is_clipped(text) {
-        report
-            .warning(node.place, format!("{what} ends with a line feed, as | and > add it"))
-            .expected("write |- or >-, or quotes");
-    }
+fn warn_of_line_feed(node: &Node, what: &str, report: &mut Report<'_>) {
+    report
+        .warning(node.place, format!("{what} ends with a line feed, as | and > add it"))
+        .expected("write |- or >-, or quotes");
 }
 
 /// The items of a list.

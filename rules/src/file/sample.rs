@@ -4,7 +4,7 @@ use statetrail_event::{Change, Value};
 
 use crate::diagnostic::{Place, Report};
 use crate::file::emit::{Constant, constant};
-use crate::file::read::{Keys, items_of, text_of, warn_of_line_feed};
+use crate::file::read::{Keys, items_of, text_of};
 use crate::yaml::{Kind, Node};
 
 /// A line of the kind that a rule is for.
@@ -33,9 +33,6 @@ fn read(node: &Node, report: &mut Report<'_>) -> Option<Sample> {
     let keys = Keys::of(node, "a sample", &["line", "events"], report)?;
     let line_node = keys.required("line", report);
     let line = line_node.and_then(|node| text_of(node, "a line", report));
-    if let (Some(node), Some(line)) = (line_node, line) {
-        warn_of_line_feed(node, "the line", line, report);
-    }
     let events_node = keys.required("events", report)?;
     let items = items_of(events_node, "events", report);
     let events: Vec<_> = items.iter().filter_map(|item| event(item, report)).collect();
