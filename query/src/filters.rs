@@ -8,6 +8,9 @@ pub fn filter_kind() -> Kind {
     Kind { namespace: "statetrail".to_owned(), entity_type: "filter".to_owned() }
 }
 
+/// The field in which a filter tells what is wrong with its rule files.
+pub const RULES_ERROR: &str = "rules_error";
+
 /// The fields of a filter's state, without those that it set before it was started last: what it counted
 /// then holds no more.
 pub fn fields_since_start(state: &State) -> impl Iterator<Item = (&str, &Value)> {

@@ -44,7 +44,7 @@ pub use census::{KindCount, census, state_field};
 pub use condition::{Comparison, Condition, ConditionError};
 pub use difference::{Difference, differences};
 pub use error::QueryError;
-pub use filters::{RuleCounter, fields_since_start, filter_kind};
+pub use filters::{RULES_ERROR, RuleCounter, fields_since_start, filter_kind};
 pub use find::{Find, Found};
 pub use follow::{EventFilter, Follow, Followed};
 pub use lifecycle::{By, Lifecycle, LifecycleStep, Place, lifecycle};

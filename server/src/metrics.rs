@@ -33,7 +33,7 @@ pub(crate) struct Metrics {
     seconds: Family<RouteLabels, Histogram>,
     pub(crate) followers: Gauge,
     pub(crate) followed: Counter<u64, AtomicU64>,
-    pub(crate) tokens_wrong: Gauge,
+    tokens_wrong: Gauge,
     pub(crate) rule_errors: Gauge,
 }
 
@@ -57,7 +57,7 @@ impl Metrics {
         let help = "1 if the file of tokens is wrong, so that an earlier version is in force";
         registry.register("tokens_wrong", help, tokens_wrong.clone());
         let rule_errors = Gauge::default();
-        let help = "Nodes whose filter tells of an error in a rule file, so that an earlier version is in force";
+        let help = "Nodes whose filter tells of an error in its rule files";
         registry.register("filters_with_rule_errors", help, rule_errors.clone());
         Metrics { registry, requests, seconds, followers, followed, tokens_wrong, rule_errors }
     }
@@ -70,8 +70,9 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
     }
 
-    /// What is measured.
-    pub(crate) fn text(&self) -> String {
+    /// What is measured; whether the file of tokens is wrong is told by whoever knows it.
+    pub(crate) fn text(&self, are_tokens_wrong: bool) -> String {
+        self.tokens_wrong.set(are_tokens_wrong.into());
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _ = text::encode(&mut out, &self.registry);

@@ -20,7 +20,7 @@ use crate::asker::Asker;
 use crate::follow::Hub;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, method_not_allowed};
-use crate::rule_errors::RuleErrors;
+use crate::rule_errors;
 use crate::settings::Limits;
 use crate::{api, etag, pages};
 
@@ -30,14 +30,13 @@ pub(crate) struct App(Arc<Shared>);
 
 struct Shared {
     asker: Asker,
-    /// Whether the store answers, and what is measured, can be asked while all that may be asked is being asked.
+    /// Whether the store answers can be asked while all that may be asked is being asked.
     ready: Asker,
     hub: Arc<Hub>,
     access: Access,
     limits: Limits,
     metrics: Arc<Metrics>,
     overview: pages::KeptOverview,
-    rule_errors: RuleErrors,
 }
 
 impl App {
@@ -77,21 +76,22 @@ impl App {
 pub struct Server {
     /// All routes.
     pub router: Router,
-    /// Reads arrivals for those who follow; to be run beside the router.
-    pub following: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Reads arrivals for those who follow, and counts what is measured; to be run beside the router.
+    pub background: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// Everything that a server answers.
 pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Server {
     let metrics = Arc::new(Metrics::new());
     let hub = Hub::new(&store, &limits, Arc::clone(&metrics));
+    let counter = Asker::new(Arc::clone(&store), 1, limits.deadline);
+    let counting = rule_errors::keep_counting(counter, Arc::clone(&metrics));
     let app = App(Arc::new(Shared {
         asker: Asker::new(Arc::clone(&store), limits.questions, limits.deadline),
         ready: Asker::new(store, READY_QUESTIONS, limits.deadline),
         hub: Arc::clone(&hub),
         access,
         overview: pages::KeptOverview::new(limits.deadline),
-        rule_errors: RuleErrors::new(limits.deadline),
         limits,
         metrics,
     }));
@@ -114,10 +114,13 @@ pub fn router(store: Arc<dyn EventStore>, access: Access, limits: Limits) -> Ser
             Problem::new(status, "the request failed; see the server's log").into_response()
         }))
         .with_state(app);
-    Server { router, following: Box::pin(hub.run()) }
+    let background = Box::pin(async {
+        tokio::join!(hub.run(), counting);
+    });
+    Server { router, background }
 }
 
-/// Whoever looks whether the store answers, or what the filters tell, at a time.
+/// Whoever looks whether the store answers, at a time.
 const READY_QUESTIONS: usize = 4;
 
 /// Whether the store answers, by the smallest question there is.
@@ -145,12 +148,7 @@ async fn readyz(State(app): State<App>) -> Response {
 async fn metrics_text(State(app): State<App>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let are_tokens_wrong = app.access().tokens.as_ref().is_some_and(Tokens::is_wrong);
-    app.metrics().tokens_wrong.set(are_tokens_wrong.into());
-    // A store that does not answer leaves what is known; everything else can be measured all the same.
-    if let Ok(nodes) = app.0.rule_errors.count(&app.0.ready).await {
-        app.metrics().rule_errors.set(nodes);
-    }
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics().text()).into_response()
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics().text(are_tokens_wrong)).into_response()
 }
 
 /// Headers that keep a browser from doing what a log line might want of it.

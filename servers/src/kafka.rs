@@ -171,10 +171,10 @@ impl Kafka {
         Some(self.own.as_ref()?.keystore.as_ref()?.ca_pem())
     }
 
-    /// A PKCS12 file with a key and a certificate of that authority, and its password, for clients that show
-    /// who they are.
+    /// Its own key, a PKCS12 file, and the password: something to name for clients whose settings name a key. It
+    /// asks nobody who they are.
     #[must_use]
-    pub fn client_key(&self) -> Option<(&Path, &'static str)> {
+    pub fn keystore(&self) -> Option<(&Path, &'static str)> {
         let keystore = self.own.as_ref()?.keystore.as_ref()?;
         Some((keystore.path(), Keystore::PASSWORD))
     }

@@ -196,7 +196,7 @@ fn start(runtime: &Runtime, store: Arc<dyn EventStore>) -> Result<SocketAddr> {
     let address = listener.local_addr()?;
     let _inside = runtime.enter();
     let server = router(store, Access::default(), limits.clone());
-    runtime.spawn(server.following);
+    runtime.spawn(server.background);
     runtime.spawn(async move {
         serve(listener, server.router, None, &limits, std::future::pending()).await;
     });

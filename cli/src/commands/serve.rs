@@ -103,9 +103,9 @@ async fn until_a_signal(
     tell(&format!("{scheme}://{address}"), output)?;
     let access = Access { tokens, is_tls: acceptor.is_some() || settings.behind_tls };
     let server = router(Arc::clone(&serving.store), access, settings.limits.clone());
-    let following = tokio::spawn(server.following);
+    let background = tokio::spawn(server.background);
     serve(listener, server.router, acceptor, &settings.limits, end).await;
-    following.abort();
+    background.abort();
     Ok(Exit::Done)
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use statetrail_event::{EntityName, Value};
-use statetrail_query::{Found, Moment, RuleCounter, fields_since_start, filter_kind};
+use statetrail_query::{Found, Moment, RULES_ERROR, RuleCounter, fields_since_start, filter_kind};
 use utoipa::ToSchema;
 
 use super::described::{After, AsKnownAt, At, IfNoneMatch, Limit, Refused, Unanswered};
@@ -102,7 +102,7 @@ impl FilterView {
             match (field, value) {
                 ("started", Value::Text(text)) => view.started = Some(text.to_string()),
                 ("revision", Value::Text(text)) => view.revision = Some(text.to_string()),
-                ("rules_error", Value::Text(text)) => view.error = Some(text.to_string()),
+                (RULES_ERROR, Value::Text(text)) => view.error = Some(text.to_string()),
                 ("rules", Value::Int(count)) => view.rules = Some(*count),
                 (field, Value::Int(count)) if !view.take_rule_count(field, *count) => {
                     view.counters.insert(field.to_owned(), *count);

@@ -8,7 +8,7 @@ use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
 use statetrail_event::Time;
-use statetrail_query::{Found, KindCount, Moment, Resting, resting};
+use statetrail_query::{Found, KindCount, Moment, RULES_ERROR, Resting, resting};
 use statetrail_store::{EventStore, KnownEvent, Order, TimelineQuery};
 
 use super::Refused;
@@ -271,7 +271,7 @@ const FILTER_FIELDS: [(&str, &str); 5] = [
     ("lines", "Lines"),
     ("events", "Events"),
     ("unmatched", "Without event"),
-    ("rules_error", "Error"),
+    (RULES_ERROR, "Error"),
 ];
 
 fn filters_table(filters: &[Found], now: Time) -> Markup {
@@ -289,7 +289,7 @@ fn filters_table(filters: &[Found], now: Time) -> Markup {
                 tbody { @for filter in filters { tr {
                     th scope="row" { (entity_link(&filter.name, None)) }
                     @for (field, _) in FILTER_FIELDS {
-                        td.wrong[field == "rules_error"] { (value(filter.state.get(field))) }
+                        td.wrong[field == RULES_ERROR] { (value(filter.state.get(field))) }
                     }
                     td.number { (length(now.nanos().saturating_sub(filter.last.nanos()))) " ago" }
                 } } }

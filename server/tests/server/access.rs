@@ -1,6 +1,6 @@
 //! Who may see what.
 
-use crate::support::{Answer, Running, event, token_table};
+use crate::support::{Answer, Running, event, token_table, within_a_minute};
 
 pub(crate) const ROUTES: [&str; 13] = [
     "/api/v1/kinds",
@@ -138,15 +138,6 @@ fn the_last_token_can_be_taken_away() {
     within_a_minute("nobody may ask without the file", || ask() == 401);
     std::fs::write(&path, &tokens).unwrap();
     within_a_minute("the file is back", || ask() == 200);
-}
-
-#[track_caller]
-fn within_a_minute(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = std::time::Instant::now();
-    while !is_so() {
-        assert!(start.elapsed().as_secs() < 60, "not within a minute: {what}");
-        std::thread::yield_now();
-    }
 }
 
 /// Pages, and those of their parts that know of entities.

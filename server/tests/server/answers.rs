@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use statetrail_event::{Change, Value};
 use statetrail_store::KnownEvent;
 
-use crate::support::{Running, event};
+use crate::support::{Running, event, within_a_minute};
 
 fn events() -> Vec<KnownEvent> {
     vec![
@@ -322,8 +322,11 @@ fn nodes_with_errors_in_their_rules_are_counted_for_an_alert() {
         ],
         None,
     );
-    let metrics = server.get("/metrics").body;
-    assert!(metrics.contains("\nstatetrail_server_filters_with_rule_errors 1\n"), "{metrics}");
+    let is_counted = || {
+        let metrics = server.get("/metrics").body;
+        metrics.contains("\nstatetrail_server_filters_with_rule_errors 1\n")
+    };
+    within_a_minute("they are counted", is_counted);
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Running {
         let (end, ended) = oneshot::channel::<()>();
         let access = Access { tokens, is_tls: false };
         let server = router(Arc::clone(&store) as Arc<dyn EventStore>, access, limits.clone());
-        runtime.spawn(server.following);
+        runtime.spawn(server.background);
         runtime.spawn(async move {
             let end = async {
                 let _ = ended.await;
@@ -240,4 +240,13 @@ impl Followed {
 pub(crate) fn token_table(name: &str, token: &str, namespaces: &str) -> String {
     let hash = hex(&hash_of(token));
     format!("[[token]]\nname = \"{name}\"\nsha256 = \"{hash}\"\nnamespaces = [{namespaces}]\n")
+}
+
+#[track_caller]
+pub(crate) fn within_a_minute(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed().as_secs() < 60, "not within a minute: {what}");
+        std::thread::yield_now();
+    }
 }
