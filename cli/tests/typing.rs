@@ -20,6 +20,19 @@ const KEYS: usize = 20;
 /// Milliseconds from a key to the answer.
 const QUICK: f64 = 50.0;
 
+/// What a browser does in about as many milliseconds as [`NOMINAL`] says, on the machine on which the page
+/// was measured: the fastest of twenty times.
+const YARDSTICK: &str = "
+    const list = Array.from({length: 20000}, (_, number) => ({number, text: 'order o-' + number}));
+    const took = [];
+    for (let round = 0; round < 20; round++) {
+        const begun = performance.now();
+        JSON.parse(JSON.stringify(list));
+        took.push(performance.now() - begun);
+    }
+    return Math.min(...took)";
+const NOMINAL: f64 = 15.0;
+
 /// The page's own measure, from the last key that changed something to its answer.
 const ANSWERED: &str = "performance.getEntriesByName('answered')[0]";
 
@@ -73,8 +86,13 @@ fn an_answer_comes_at_once_with_many_rules_and_lines() {
         }
         took.sort_by(f64::total_cmp);
         let [best, quarter, middle] = [0, KEYS / 4, KEYS / 2].map(|place| took[place]);
-        println!("{editor}: {best:.1} ms at best, {quarter:.1}, {middle:.1} in the middle");
-        // The fastest key tells what the page itself needs, whatever else the machine does.
-        assert!(best < QUICK, "{editor}: {took:?}");
+        // The fastest key tells what the page itself needs, whatever else the machine does. What a slower
+        // machine makes of it, the yardstick tells, which is measured beside.
+        let slower = (browser.run(YARDSTICK).as_f64().unwrap() / NOMINAL).max(1.0);
+        println!(
+            "{editor}: {best:.1} ms at best, {quarter:.1}, {middle:.1} in the middle; the machine is {slower:.2} \
+             times as slow as the nominal one"
+        );
+        assert!(best < QUICK * slower, "{editor}: {took:?}");
     }
 }

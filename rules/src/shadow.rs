@@ -26,17 +26,16 @@ fn takes_all_of(matches: &Match, rule: &Rule) -> bool {
 
 /// Whether two patterns match the same, whatever their captures are called.
 fn is_same(one: &Pattern, other: &Pattern) -> bool {
-    let step = |pattern: &Pattern, step: &Step| {
-        let kind = match step {
-            Step::Literal(_) => None,
-            Step::Closed { kind, .. } | Step::Until { kind, .. } | Step::Last { kind, .. } => {
-                Some(*kind)
-            }
-        };
-        (kind, pattern.literal(step).map(<[u8]>::to_vec))
+    let kind = |step: &Step| match step {
+        Step::Literal(_) => None,
+        Step::Closed { kind, .. } | Step::Until { kind, .. } | Step::Last { kind, .. } => {
+            Some(*kind)
+        }
     };
+    let is_same_step =
+        |(a, b): (&Step, &Step)| kind(a) == kind(b) && one.literal(a) == other.literal(b);
     (one.at_start, one.at_end, one.steps.len()) == (other.at_start, other.at_end, other.steps.len())
-        && one.steps.iter().zip(&other.steps).all(|(a, b)| step(one, a) == step(other, b))
+        && one.steps.iter().zip(&other.steps).all(is_same_step)
 }
 
 /// The text of a pattern that matches every line that holds it.

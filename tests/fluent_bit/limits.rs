@@ -125,8 +125,9 @@ impl Log {
     }
 
     fn expect(&mut self, mut record: Value, offset: usize) -> Result<()> {
-        record["offset"] = (offset - self.skipped).into();
+        // In the order in which Fluent Bit adds them.
         record["file"] = self.path.display().to_string().into();
+        record["offset"] = (offset - self.skipped).into();
         let tag = record["new_tag"].as_str().map_or_else(|| tag_of(&self.path), str::to_owned);
         let bytes = serde_json::to_vec(&record)?;
         let reply =
