@@ -15,23 +15,26 @@ mod serving;
 use crate::browser::{Browser, Look};
 use crate::serving::{Log, Serving};
 
-/// Keys that are timed.
+/// Keys that are timed in a round.
 const KEYS: usize = 20;
+/// Rounds of which one has to be quick: what else the machine does comes and goes.
+const ROUNDS: usize = 5;
 /// Milliseconds from a key to the answer.
 const QUICK: f64 = 50.0;
 
-/// What a browser does in about as many milliseconds as [`NOMINAL`] says, on the machine on which the page
-/// was measured: the fastest of twenty times.
+/// Other work of the same browser, in milliseconds: the middle of twenty times, so that it grows with what else
+/// the machine does.
 const YARDSTICK: &str = "
-    const list = Array.from({length: 20000}, (_, number) => ({number, text: 'order o-' + number}));
+    const list = Array.from({length: 80000}, (_, number) => ({number, text: 'order o-' + number}));
     const took = [];
     for (let round = 0; round < 20; round++) {
         const begun = performance.now();
         JSON.parse(JSON.stringify(list));
         took.push(performance.now() - begun);
     }
-    return Math.min(...took)";
-const NOMINAL: f64 = 15.0;
+    return took.sort((one, other) => one - other)[10]";
+/// The same on the machine for which [`QUICK`] holds.
+const NOMINAL: f64 = 35.0;
 
 /// The page's own measure, from the last key that changed something to its answer.
 const ANSWERED: &str = "performance.getEntriesByName('answered')[0]";
@@ -77,22 +80,26 @@ fn an_answer_comes_at_once_with_many_rules_and_lines() {
             "const it = document.getElementById('{editor}'); \
              it.focus(); it.setSelectionRange(it.value.length, it.value.length)"
         ));
-        let mut took: Vec<f64> = Vec::new();
-        for _ in 0..KEYS {
-            let last = answered(&browser, "detail");
-            browser.press(if editor == "rules" { "#" } else { "x" });
-            browser.wait(&format!("return ({ANSWERED}?.detail ?? 0) > {last}"));
-            took.push(answered(&browser, "duration"));
-        }
-        took.sort_by(f64::total_cmp);
-        let [best, quarter, middle] = [0, KEYS / 4, KEYS / 2].map(|place| took[place]);
-        // The fastest key tells what the page itself needs, whatever else the machine does. What a slower
-        // machine makes of it, the yardstick tells, which is measured beside.
-        let slower = (browser.run(YARDSTICK).as_f64().unwrap() / NOMINAL).max(1.0);
-        println!(
-            "{editor}: {best:.1} ms at best, {quarter:.1}, {middle:.1} in the middle; the machine is {slower:.2} \
-             times as slow as the nominal one"
-        );
-        assert!(best < QUICK * slower, "{editor}: {took:?}");
+        let is_quick = (0..ROUNDS).any(|_| is_quick(&browser, editor));
+        assert!(is_quick, "{editor}: not in {ROUNDS} rounds");
     }
+}
+
+/// Whether keys are answered quickly enough, by the fastest of some: it tells what the page itself needs,
+/// whatever else the machine does. What a slower machine makes of it, the yardstick tells, measured beside.
+fn is_quick(browser: &Browser, editor: &str) -> bool {
+    let mut took: Vec<f64> = Vec::new();
+    for _ in 0..KEYS {
+        let last = answered(browser, "detail");
+        browser.press(if editor == "rules" { "#" } else { "x" });
+        browser.wait(&format!("return ({ANSWERED}?.detail ?? 0) > {last}"));
+        took.push(answered(browser, "duration"));
+    }
+    took.sort_by(f64::total_cmp);
+    let [best, quarter, middle] = [0, KEYS / 4, KEYS / 2].map(|place| took[place]);
+    let yardstick = browser.run(YARDSTICK).as_f64().unwrap();
+    println!(
+        "{editor}: {best:.1} ms at best, {quarter:.1}, {middle:.1} in the middle; the yardstick {yardstick:.1} ms"
+    );
+    best < QUICK * (yardstick / NOMINAL).max(1.0)
 }
