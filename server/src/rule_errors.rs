@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use statetrail_event::Time;
 use statetrail_query::{Find, Found, Moment, RULES_ERROR, fields_since_start, filter_kind};
 use statetrail_store::{EntityFilter, EventStore};
 
+use crate::api::params::now;
 use crate::asker::Asker;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 
 /// A filter tells something every minute while lines come. One that is not heard of for longer may be gone with
 /// its node, and its last word would stay for ever.
-const HEARD_OF_WITHIN: Duration = Duration::from_secs(3600);
+const HEARD_OF_WITHIN_NANOS: i64 = 3_600_000_000_000;
 const COUNT_EVERY: Duration = Duration::from_secs(15);
 /// Filters that are read at once.
 const PAGE: usize = 200;
@@ -33,7 +33,7 @@ pub(crate) async fn keep_counting(asker: Asker, metrics: Arc<Metrics>) {
 }
 
 async fn count(store: &dyn EventStore) -> Result<i64, Problem> {
-    let now = Time::nearest(Timestamp::now().as_nanosecond());
+    let now = now();
     let filter = EntityFilter::from(&filter_kind());
     // As of all that is known: a node's clock may be ahead of ours.
     let mut find = Find::new(store, filter, Vec::new(), Moment::at(Time::MAX)).with_page(PAGE);
@@ -46,6 +46,6 @@ async fn count(store: &dyn EventStore) -> Result<i64, Problem> {
 
 fn has_error(filter: &Found, now: Time) -> bool {
     let silent_nanos = now.nanos().saturating_sub(filter.last.nanos());
-    i128::from(silent_nanos) < HEARD_OF_WITHIN.as_nanos().cast_signed()
+    silent_nanos < HEARD_OF_WITHIN_NANOS
         && fields_since_start(&filter.state).any(|(field, _)| field == RULES_ERROR)
 }

@@ -51,13 +51,13 @@ impl Extractor {
         let line = if starred { &finder.redacted[..] } else { line };
         finder.matcher.fields_of = None;
         let mut probe = Probe::default();
-        let pairs = Pairs::of(line);
+        let line = Searched::new(line);
         let mut nearest: Option<NearMiss> = None;
         for (file, number) in &scope.rules {
             let rule = rules.rule(*file, *number);
             // Of rules that are as near, the one that is tried first counts.
             let above = nearest.as_ref().map_or(0, |miss| miss.share);
-            let miss = finder.matcher.near_miss(rules, rule, (line, &pairs), above, &mut probe);
+            let miss = finder.matcher.near_miss(rules, rule, &line, above, &mut probe);
             nearest = miss.or(nearest);
         }
         nearest.map(|miss| NearMiss { redacted: starred, ..miss })
@@ -90,29 +90,32 @@ impl Probe {
     }
 }
 
-/// Which pairs of bytes a text has, in a set that may take one pair for another. A text that lacks a pair of
-/// a rule's text need not be searched for it, which of hundreds of rules spares nearly all.
-struct Pairs([u64; Pairs::BITS / 64]);
+/// A text, and which pairs of bytes it has, in a set that may take one pair for another. A text that lacks a
+/// pair of a rule's text need not be searched for it, which of hundreds of rules spares nearly all.
+struct Searched<'t> {
+    text: &'t [u8],
+    pairs: [u64; Searched::PAIRS / 64],
+}
 
-impl Pairs {
-    const BITS: usize = 4096;
+impl Searched<'_> {
+    const PAIRS: usize = 4096;
 
-    fn of(text: &[u8]) -> Pairs {
-        let mut pairs = Pairs([0; Pairs::BITS / 64]);
-        for pair in text.windows(2) {
-            let bit = Pairs::bit(pair);
-            pairs.0[bit / 64] |= 1 << (bit % 64);
+    fn new(text: &[u8]) -> Searched<'_> {
+        let mut pairs = [0; Searched::PAIRS / 64];
+        for bit in text.windows(2).map(Searched::bit) {
+            pairs[bit / 64] |= 1 << (bit % 64);
         }
-        pairs
+        Searched { text, pairs }
     }
 
     fn bit(pair: &[u8]) -> usize {
-        ((usize::from(pair[0]) << 4) ^ usize::from(pair[1])) % Pairs::BITS
+        ((usize::from(pair[0]) << 4) ^ usize::from(pair[1])) % Searched::PAIRS
     }
 
-    /// Whether the text may hold this part.
-    fn may_hold(&self, part: &[u8]) -> bool {
-        part.windows(2).map(Pairs::bit).all(|bit| self.0[bit / 64] & (1 << (bit % 64)) != 0)
+    fn holds(&self, part: &[u8]) -> bool {
+        let mut bits = part.windows(2).map(Searched::bit);
+        bits.all(|bit| self.pairs[bit / 64] & (1 << (bit % 64)) != 0)
+            && find(self.text, part, 0).is_some()
     }
 }
 
@@ -122,19 +125,17 @@ impl MatchScratch {
         &mut self,
         rules: &RuleSet,
         rule: &Rule,
-        (line, pairs): (&[u8], &Pairs),
+        line: &Searched<'_>,
         above: usize,
         probe: &mut Probe,
     ) -> Option<NearMiss> {
         let (field, stop) = match &rule.matches {
-            Match::Text(pattern) => {
-                (None, stop_of(pattern, &name_of(rule), (line, pairs), above, probe)?)
-            }
+            Match::Text(pattern) => (None, stop_of(pattern, &name_of(rule), line, above, probe)?),
             Match::Json(fields) => {
-                self.stop_in_fields(Format::Json, rules, rule, fields, line, probe)?
+                self.stop_in_fields(Format::Json, rules, rule, fields, line.text, probe)?
             }
             Match::Logfmt(fields) => {
-                self.stop_in_fields(Format::Logfmt, rules, rule, fields, line, probe)?
+                self.stop_in_fields(Format::Logfmt, rules, rule, fields, line.text, probe)?
             }
             Match::Regex(_) => return None,
         };
@@ -188,8 +189,8 @@ impl MatchScratch {
                             expected: describe(pattern, 0, &name_of(rule)),
                             share: 0,
                         };
-                        let value = (&value[..], &Pairs::of(&value));
-                        stop_of(pattern, &name_of(rule), value, 0, probe).unwrap_or(anything)
+                        let value = Searched::new(&value);
+                        stop_of(pattern, &name_of(rule), &value, 0, probe).unwrap_or(anything)
                     })
                 }
             };
@@ -217,17 +218,17 @@ fn name_of(rule: &Rule) -> impl Fn(Option<u8>) -> String {
 fn stop_of(
     pattern: &Pattern,
     name: &dyn Fn(Option<u8>) -> String,
-    (text, pairs): (&[u8], &Pairs),
+    searched: &Searched<'_>,
     above: usize,
     probe: &mut Probe,
 ) -> Option<Stop> {
+    let text = searched.text;
     let steps = pattern.steps.len();
     let literals = |range: std::ops::Range<usize>| {
         let texts = pattern.steps[range].iter().filter_map(|step| pattern.literal(step));
         texts.map(<[u8]>::len).sum::<usize>()
     };
-    let is_known = |literal: &&[u8]| pairs.may_hold(literal) && find(text, literal, 0).is_some();
-    let known = || pattern.literals().filter(is_known).map(<[u8]>::len);
+    let known = || pattern.literals().filter(|it| searched.holds(it)).map(<[u8]>::len);
     let (longest, together) =
         known().fold((0, 0), |(longest, sum), length| (longest.max(length), sum + length));
     // No rule is nearer than by the texts that the line has. To look for them is cheap.

@@ -61,6 +61,11 @@ fn not_encoded() -> Problem {
     Problem::bad("behind % stand two hexadecimal digits; % itself is written %25")
 }
 
+/// What the server's clock says.
+pub(crate) fn now() -> Time {
+    Time::nearest(Timestamp::now().as_nanosecond())
+}
+
 /// Parameters that are taken one by one; what is left in the end is none that is known.
 #[derive(Debug)]
 pub(crate) struct Params {
@@ -75,9 +80,7 @@ impl<S: Sync> FromRequestParts<S> for Params {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Params, Problem> {
         let pairs = form_pairs(&parts.uri)?;
-        let now = Timestamp::now().as_nanosecond();
-        let now = now.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        Ok(Params { pairs, known: Vec::new(), now: Time::from_nanos(now) })
+        Ok(Params { pairs, known: Vec::new(), now: now() })
     }
 }
 

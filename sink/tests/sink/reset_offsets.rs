@@ -3,16 +3,14 @@
 
 use std::fs::{self, Permissions};
 use std::iter;
-use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use statetrail_event::Event;
 use statetrail_servers::{Kafka, KafkaOptions};
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Sink, SinkSettings, Store, Topic, assert_stored, events, message};
+use crate::support::{Sink, SinkSettings, Store, Topic, assert_stored, events};
 
 const MANIFEST: &str = include_str!("../../../k8s/jobs/reset-offsets/reset-offsets.yaml");
 
@@ -24,8 +22,9 @@ const TO_MILLIS: i64 = 1_795_341_600_000;
 fn the_job_puts_the_group_back_to_a_moment() {
     let kafka = Kafka::start_with(&KafkaOptions { tls: true, ..KafkaOptions::default() }).unwrap();
     let topic = Topic::with(kafka.brokers(), "reset", 3, &[("retention.ms", "-1")]);
-    let before = produce(&topic, 0..100, TO_MILLIS - 1);
-    let since = produce(&topic, 100..200, TO_MILLIS);
+    let (before, since) = (events(0..100), events(100..200));
+    topic.produce_at(Some(TO_MILLIS - 1), &before);
+    topic.produce_at(Some(TO_MILLIS), &since);
     let first = Store::sqlite();
     let sink = Sink::start_ready(&SinkSettings::new(&topic, &first));
     assert_stored(&first, &[before, since.clone()].concat());
@@ -43,17 +42,6 @@ fn the_job_puts_the_group_back_to_a_moment() {
     topic.wait_until_committed();
     assert_eq!(sink.stop().code, Some(0));
     assert_stored(&second, &since);
-}
-
-/// The events with these numbers, which Kafka took at that moment.
-fn produce(topic: &Topic, numbers: Range<u64>, millis: i64) -> Vec<Event> {
-    let events = events(numbers);
-    for event in &events {
-        let key = event.entity.as_str().as_bytes();
-        topic.send_at(Some(millis), Some(key), Some(&message(std::slice::from_ref(event))), &[]);
-    }
-    topic.flush();
-    events
 }
 
 /// Where the Job finds its files, below a folder here.

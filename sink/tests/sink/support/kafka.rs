@@ -66,9 +66,14 @@ impl Topic {
 
     /// Each event in a message of its own, with its entity as key.
     pub(crate) fn produce(&self, events: &[Event]) {
+        self.produce_at(None, events);
+    }
+
+    /// The same with a timestamp, in milliseconds since 1970.
+    pub(crate) fn produce_at(&self, millis: Option<i64>, events: &[Event]) {
         for event in events {
             let value = message(std::slice::from_ref(event));
-            self.send(Some(event.entity.as_str().as_bytes()), Some(&value), &[]);
+            self.send_at(millis, Some(event.entity.as_str().as_bytes()), Some(&value), &[]);
         }
         self.flush();
     }
